@@ -1,0 +1,79 @@
+// Brings dependencies and build up to date, if they are not. Runs on a machine with Node and npm alone, so it
+// is plain JavaScript and imports nothing of ours.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+const LEAST_NODE = [20, 19]
+
+/** Installs and builds what is missing or older than its sources; says so on standard error. */
+export function prepare() {
+  checkNode()
+  // An installed package has no sources: it comes built.
+  if (!existsSync(join(root, 'src'))) return
+  install()
+  build()
+}
+
+/** Installs the locked dependencies when the lockfile changed since the last time. */
+export function install() {
+  checkNode()
+  bringUpToDate({
+    stamp: join(root, 'node_modules', '.clusters-installed'),
+    state: () => hash([join(root, 'package-lock.json')]),
+    saying: 'Installing dependencies (once) ...',
+    command: [npm, 'ci', '--no-audit', '--no-fund', '--loglevel=error'],
+  })
+}
+
+function build() {
+  const sources = [...listFiles(join(root, 'src')), join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')]
+  bringUpToDate({
+    stamp: join(root, 'dist', '.clusters-built'),
+    state: () => hash(sources),
+    saying: 'Building ...',
+    // What was deleted from the sources must not live on in the build.
+    before: () => rmSync(join(root, 'dist'), { recursive: true, force: true }),
+    command: [process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+  })
+}
+
+function bringUpToDate({ stamp, state, saying, before, command }) {
+  const wanted = state()
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  process.stderr.write(`${saying}\n`)
+  before?.()
+  const [program, ...args] = command
+  // Standard output belongs to the command that follows.
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] })
+  if (status !== 0) {
+    process.stderr.write(`clusters: ${command.join(' ')} failed${error ? `: ${error.message}` : ''}\n`)
+    process.exit(1)
+  }
+  mkdirSync(join(stamp, '..'), { recursive: true })
+  writeFileSync(stamp, wanted)
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return
+  process.stderr.write(`clusters needs Node ${LEAST_NODE.join('.')} or newer; this is ${process.versions.node}.\n`)
+  process.exit(1)
+}
+
+/** Of the contents: a checkout sets the times of files as it likes. */
+function hash(files) {
+  const sum = createHash('sha256')
+  for (const file of files.sort()) sum.update(file).update(readFileSync(file))
+  return sum.digest('hex')
+}
+
+function listFiles(folder) {
+  return readdirSync(folder, { recursive: true })
+    .map(name => join(folder, String(name)))
+    .filter(path => statSync(path).isFile())
+}

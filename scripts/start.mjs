@@ -1,0 +1,6 @@
+// npm start: the whole thing from a fresh clone, with the sample users.
+import { prepare } from './prepare.mjs'
+
+prepare()
+const { main } = await import('../dist/cli/main.js')
+process.exitCode = await main(['serve', '--sample-users'])

@@ -1,0 +1,172 @@
+import { readFileSync } from 'node:fs'
+import type { ServerOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { MAX_BODY_BYTES } from '../domain/limits.ts'
+import type { Quota } from '../domain/quota.ts'
+import { MINUTE_MS, type Clock } from '../lib/clock.ts'
+import { randomText } from '../lib/id.ts'
+import type { Log } from '../lib/log.ts'
+import type { Metrics } from '../lib/metrics.ts'
+import type { Clusters } from '../service/clusters.ts'
+import type { Login } from '../service/login.ts'
+import type { Tokens } from '../service/tokens.ts'
+import type { Users } from '../service/users.ts'
+import { authenticate } from './authenticate.ts'
+import { acceptJson } from './body.ts'
+import { AllowedMethods } from './methods.ts'
+import { observeRequests } from './observe.ts'
+import { collectOpenApi } from './openapi.ts'
+import { buildProblem, HttpProblem, sendProblem } from './problem.ts'
+import { PROBLEMS, type ProblemName } from './problems.ts'
+import { addClusterRoutes } from './routes/clusters.ts'
+import { addServerRoutes } from './routes/server.ts'
+import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
+import { addUserRoutes } from './routes/users.ts'
+import { createHostCheck, HSTS_HEADER, SECURITY_HEADERS } from './security.ts'
+
+export interface AppOptions {
+  readonly services: {
+    readonly clusters: Clusters
+    readonly tokens: Tokens
+    readonly login: Login
+    readonly users: Users
+  }
+  readonly quota: Quota
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Rejects with `Unavailable` when the database does not answer. */
+  readonly checkReady: () => Promise<void>
+  readonly allowedHosts: readonly string[]
+  /** Addresses and networks whose X-Forwarded-* headers are believed. */
+  readonly trustProxy: readonly string[]
+  /** PEM texts; absent: plain HTTP. */
+  readonly tls: ServerOptions | undefined
+}
+
+/** Slow uploads end here. */
+const REQUEST_TIMEOUT_MS = MINUTE_MS
+
+/** HTTP in, HTTP out. The app does not listen yet. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { services, quota, clock, log, metrics, checkReady } = options
+  const app = createServer(options)
+  const methods = new AllowedMethods(app)
+
+  app.decorateRequest('identity', undefined)
+  app.setErrorHandler(sendProblem)
+  acceptJson(app)
+  observeRequests(app, { metrics, log })
+  guard(app, options, methods)
+  app.setNotFoundHandler((request, reply) => {
+    const known = methods.find(request.url)
+    if (known === undefined) throw new HttpProblem('not-found', 'There is nothing at this address.')
+    if (request.method === 'OPTIONS') return reply.code(204).header('allow', known.allow).send()
+    const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
+    throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
+  })
+
+  await collectOpenApi(app, version)
+  addClusterRoutes(app, services)
+  addTokenRoutes(app, { ...services, clock })
+  await app.register(scope => addLoginRoutes(scope, services))
+  addUserRoutes(app, { ...services, quota })
+  addServerRoutes(app, { metrics, checkReady })
+  return app
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
+function createServer({ log, tls, trustProxy }: AppOptions): FastifyInstance {
+  const requestIds = countRequestIds()
+  // Fastify's types differ by protocol; nothing below does.
+  const https = tls === undefined ? {} : { https: tls }
+  return Fastify({
+    ...https,
+    loggerInstance: log,
+    disableRequestLogging: true,
+    genReqId: requestIds,
+    requestIdHeader: false,
+    trustProxy: trustProxy.length === 0 ? false : [...trustProxy],
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A request that is under way when the server stops is still answered.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 8192 },
+    rewriteUrl: request => toRoutableUrl(request.url ?? '/'),
+    clientErrorHandler: answerClientError,
+  }) as unknown as FastifyInstance
+}
+
+/** Unique over restarts; counting is cheaper than a random id for each request. */
+function countRequestIds(): () => string {
+  const start = randomText(6)
+  let count = 0
+  return () => {
+    count += 1
+    return `${start}-${count}`
+  }
+}
+
+/** An address that cannot be decoded is one that does not exist; Fastify would answer before any hook. */
+function toRoutableUrl(url: string): string {
+  if (!url.includes('%')) return url
+  try {
+    decodeURI(url)
+    return url
+  } catch {
+    return '/undecodable'
+  }
+}
+
+/** What happens before any route: the headers of every answer, the host, the token. */
+function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethods): void {
+  const isAllowedHost = createHostCheck(options.allowedHosts)
+  const { tokens } = options.services
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+    reply.header('x-request-id', request.id)
+    if (request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
+    if (!isAllowedHost(request.host)) {
+      throw new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail)
+    }
+    if (!isOpen(request, methods)) request.identity = await authenticate(request.headers, tokens)
+  })
+}
+
+function isOpen(request: FastifyRequest, methods: AllowedMethods): boolean {
+  return request.is404 ? methods.find(request.url)?.open === true : request.routeOptions.config.open === true
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemName>> = {
+  HPE_HEADER_OVERFLOW: 'headers-too-large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
+}
+
+/** What Node cannot read as HTTP never becomes a request; it is answered on the socket itself. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const name = CLIENT_ERRORS[error.code ?? ''] ?? 'invalid-request'
+  const detail = name === 'invalid-request' ? 'The request is not HTTP/1.1.' : PROBLEMS[name].exampleDetail
+  const problem = buildProblem(name, detail, randomText(9))
+  const errors = name === 'invalid-request' ? { errors: { request: ['is not HTTP/1.1'] } } : {}
+  const body = JSON.stringify({ ...problem, ...errors })
+  socket.end(
+    [
+      `HTTP/1.1 ${problem.status} ${problem.title}`,
+      'content-type: application/problem+json; charset=utf-8',
+      `content-length: ${Buffer.byteLength(body)}`,
+      'connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  )
+}

@@ -1,0 +1,43 @@
+import type { FastifyInstance } from 'fastify'
+
+interface Pattern {
+  readonly matches: RegExp
+  readonly open: boolean
+  readonly methods: Set<string>
+}
+
+/** Which methods each address takes: what Fastify's router does not tell, for 405, `Allow` and OPTIONS. */
+export class AllowedMethods {
+  readonly #patterns = new Map<string, Pattern>()
+
+  /** Listens to the routes that are added to the app from now on. */
+  constructor(app: FastifyInstance) {
+    app.addHook('onRoute', ({ url, method, config }) => {
+      const pattern = this.#patterns.get(url) ?? {
+        matches: toRegExp(url),
+        open: config?.open === true,
+        methods: new Set(['OPTIONS']),
+      }
+      for (const one of [method].flat()) pattern.methods.add(one)
+      this.#patterns.set(url, pattern)
+    })
+  }
+
+  /** `undefined` when there is nothing at this address. */
+  find(url: string): { readonly open: boolean; readonly allow: string } | undefined {
+    const [path = ''] = url.split('?', 1)
+    for (const { matches, open, methods } of this.#patterns.values()) {
+      if (matches.test(path)) return { open, allow: [...methods].sort().join(', ') }
+    }
+    return undefined
+  }
+}
+
+function toRegExp(url: string): RegExp {
+  const source = url
+    .replace(/\/$/, '')
+    .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/:[A-Za-z]+/g, '[^/]+')
+    .replace(/\*/g, '.*')
+  return new RegExp(`^${source}/?$`)
+}

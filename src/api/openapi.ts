@@ -1,0 +1,59 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+
+/** Collects the routes that are added from now on; `app.swagger()` then gives the document. */
+export async function collectOpenApi(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'clusters',
+        version,
+        description:
+          'Self-service compute: ask for a cluster of equal workers, look it up, and let it go. Errors are RFC 9457 problems; each `type` is a page that says how to mend it. Every path also works with a slash at its end.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      tags: [
+        { name: 'clusters', description: 'Create, list, look up and delete clusters' },
+        { name: 'login', description: 'From a user name and password to a token' },
+        { name: 'tokens', description: 'Named tokens for scripts' },
+        { name: 'users', description: 'Yourself' },
+        { name: 'server', description: 'Operations and documentation' },
+      ],
+      security: [{ token: [] }, { bearer: [] }, { authentication: [] }],
+      components: {
+        securitySchemes: {
+          token: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Authorization',
+            description: '`Token <token>`',
+          },
+          bearer: { type: 'http', scheme: 'bearer' },
+          authentication: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'Authentication',
+            description: '`Token <token>`, the form that was asked for first',
+          },
+        },
+      },
+    },
+  })
+}
+
+interface DocumentedOperation {
+  readonly operationId?: string
+  readonly security?: readonly unknown[]
+}
+
+/** One line for each operation, so that a change of the API is a difference of lines. */
+export function listOperations(document: { paths?: object }): string {
+  const lines = Object.entries(document.paths ?? {}).flatMap(([path, methods]: [string, object]) =>
+    Object.entries(methods).map(([method, operation]: [string, DocumentedOperation]) => {
+      const access = operation.security?.length === 0 ? 'open' : 'token'
+      return `${method.toUpperCase().padEnd(6)} ${path.padEnd(18)} ${(operation.operationId ?? '').padEnd(15)} ${access}`
+    }),
+  )
+  return `${lines.sort().join('\n')}\n`
+}

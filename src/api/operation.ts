@@ -1,0 +1,167 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
+import { Type, type Static, type TObject, type TSchema } from 'typebox'
+import type { Identity } from '../service/tokens.ts'
+import { parse, type Check } from './parse.ts'
+import { buildProblem } from './problem.ts'
+import { PROBLEMS, type ProblemName } from './problems.ts'
+import { problemSchema } from './schemas/problem.ts'
+
+/** One operation of the API: what it takes and what it answers. The documentation is made from it. */
+export interface Operation {
+  readonly id: string
+  readonly method: HTTPMethods
+  /** Fastify's form: `/clusters/:id`. */
+  readonly url: string
+  readonly summary: string
+  readonly description?: string
+  readonly tag: string
+  /** Answered without a token. */
+  readonly open?: boolean
+  readonly query?: TObject
+  readonly body?: TObject
+  readonly bodyExample?: unknown
+  /** Further media types of the body. */
+  readonly bodyTypes?: readonly string[]
+  /** Headers it looks at, beyond the token. */
+  readonly headers?: TObject
+  readonly answers: Readonly<Record<number, OperationAnswer>>
+  /** What it may refuse with, beyond what every operation may. */
+  readonly problems?: readonly ProblemName[]
+}
+
+interface OperationAnswer {
+  readonly description: string
+  /** Absent: no body. */
+  readonly schema?: TSchema
+  readonly example?: unknown
+  /** `application/json` when absent. */
+  readonly type?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token. */
+    open?: boolean
+    operationId?: string
+  }
+  interface FastifyRequest {
+    /** Set for every route that is not open. */
+    identity: Identity | undefined
+  }
+}
+
+const NO_QUERY = Type.Object({}, { additionalProperties: false })
+
+/** What a handler gets, parsed. */
+export interface Input<Query, Body> {
+  readonly query: Query
+  readonly body: Body
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+type StaticOf<Schema> = Schema extends TSchema ? Static<Schema> : Record<string, never>
+
+/** Adds the route of an operation. The handler returns what Fastify is to send. */
+export function addOperation<O extends Operation>(
+  app: FastifyInstance,
+  operation: O,
+  handler: (input: Input<StaticOf<O['query']>, StaticOf<O['body']>>) => Promise<unknown>,
+  checkFor?: (request: FastifyRequest) => Check<O['body'] & TObject>,
+): void {
+  const querySchema = operation.query ?? NO_QUERY
+  app.route({
+    method: operation.method,
+    url: operation.url,
+    config: { open: operation.open ?? false, operationId: operation.id },
+    schema: toFastifySchema(operation),
+    handler: (request, reply) => {
+      const query = parse(querySchema, request.query, 'query') as StaticOf<O['query']>
+      const body = (
+        operation.body ? parse(operation.body, request.body, 'body', checkFor?.(request)) : {}
+      ) as StaticOf<O['body']>
+      return handler({ query, body, request, reply })
+    },
+  })
+}
+
+/** Who sent the request. Only for routes that are not open. */
+export function identityOf(request: FastifyRequest): Identity {
+  if (request.identity === undefined) throw new Error('an open route asked who sent the request')
+  return request.identity
+}
+
+const ALWAYS: readonly ProblemName[] = ['invalid-request', 'unknown-host', 'internal-error', 'unavailable']
+
+/** For the documentation alone: `parse` validates, and answers are made of text or by a serializer. */
+function toFastifySchema(operation: Operation) {
+  const { id, summary, description, tag, open, query, body, headers } = operation
+  const problems = new Set<ProblemName>([
+    ...(operation.problems ?? []),
+    ...(open === true ? [] : (['not-authenticated'] as const)),
+    ...(body === undefined ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
+    ...(operation.url.includes(':id') ? (['not-found'] as const) : []),
+    ...ALWAYS,
+  ])
+  const idParameter = operation.url.includes(':id')
+    ? { params: Type.Object({ id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) }) }
+    : {}
+  const bodyTypes = ['application/json', ...(operation.bodyTypes ?? [])]
+  return {
+    operationId: id,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [tag],
+    ...(open === true ? { security: [] } : {}),
+    ...idParameter,
+    ...(query === undefined ? {} : { querystring: query }),
+    ...(headers === undefined ? {} : { headers }),
+    ...(body === undefined
+      ? {}
+      : {
+          body: {
+            content: Object.fromEntries(
+              bodyTypes.map(type => [type, { schema: body, example: operation.bodyExample }]),
+            ),
+          },
+        }),
+    response: {
+      ...Object.fromEntries(Object.entries(operation.answers).map(([status, answer]) => [status, describe(answer)])),
+      ...describeProblems([...problems]),
+    },
+  }
+}
+
+function describe({ description, schema, example, type, headers }: OperationAnswer) {
+  const described = Object.fromEntries(
+    Object.entries(headers ?? {}).map(([name, words]) => [name, { type: 'string', description: words }]),
+  )
+  const withHeaders = headers === undefined ? {} : { headers: described }
+  if (schema === undefined) return { description, type: 'null', ...withHeaders }
+  return { description, ...withHeaders, content: { [type ?? 'application/json']: { schema, example } } }
+}
+
+/** Several problems may share a status: each is an example of its own. */
+function describeProblems(names: readonly ProblemName[]) {
+  const statuses = [...new Set(names.map(name => PROBLEMS[name].status))]
+  return Object.fromEntries(
+    statuses.map(status => {
+      const sharing = names.filter(name => PROBLEMS[name].status === status)
+      const examples = Object.fromEntries(sharing.map(name => [name, { value: exampleOf(name) }]))
+      return [
+        status,
+        {
+          description: sharing.map(name => PROBLEMS[name].title).join(', or '),
+          content: { 'application/problem+json': { schema: problemSchema, examples } },
+        },
+      ]
+    }),
+  )
+}
+
+function exampleOf(name: ProblemName) {
+  const kind = PROBLEMS[name]
+  const fields = 'exampleFields' in kind ? kind.exampleFields : {}
+  return { ...buildProblem(name, kind.exampleDetail, 'b3J2ZQ-17'), ...fields }
+}

@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import type { ClusterRequest } from '../../domain/cluster.ts'
+import { InvalidRequest, NotFound } from '../../domain/errors.ts'
+import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
+import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
+import { hashRequest, type Clusters, type IdempotencyKey } from '../../service/clusters.ts'
+import { addOperation, identityOf } from '../operation.ts'
+import { formatNextLink, parseId, readPage } from '../paging.ts'
+import type { Check } from '../parse.ts'
+import { createCluster, deleteCluster, getCluster, listClusters, type clusterRequestSchema } from '../schemas/cluster.ts'
+
+type Body = Static<typeof clusterRequestSchema>
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+export function addClusterRoutes(app: FastifyInstance, { clusters }: { clusters: Clusters }): void {
+  addOperation(
+    app,
+    createCluster,
+    async ({ body, request, reply }) => {
+      const clusterRequest = toClusterRequest(body)
+      const idempotencyKey = readIdempotencyKey(request, clusterRequest)
+      const cluster = await clusters.create(identityOf(request).user, clusterRequest, idempotencyKey)
+      return sendJson(reply.code(201).header('location', `/clusters/${cluster.id}`), cluster.json)
+    },
+    checkFor,
+  )
+
+  addOperation(app, listClusters, async ({ query, request, reply }) => {
+    const filter = { status: query.status, name: query.name }
+    const page = await clusters.list(identityOf(request).user, { ...filter, ...readPage(query) })
+    if (page.nextBefore !== undefined) reply.header('link', formatNextLink('/clusters', query, page.nextBefore))
+    return sendJson(reply, page.json)
+  })
+
+  addOperation(app, getCluster, async ({ request, reply }) =>
+    sendJson(reply, await clusters.get(identityOf(request).user, readClusterId(request))),
+  )
+
+  addOperation(app, deleteCluster, async ({ request, reply }) => {
+    await clusters.delete(identityOf(request).user, readClusterId(request))
+    return reply.code(204).send()
+  })
+}
+
+/** The database has made the JSON already. */
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header('content-type', JSON_TYPE).send(json)
+}
+
+/** Throws the same `NotFound` for what is no id as for an id that does not exist. */
+function readClusterId(request: FastifyRequest): number {
+  const { id } = request.params as { id: string }
+  const parsed = parseId(id)
+  if (parsed === undefined) throw new NotFound('There is no such cluster.')
+  return parsed
+}
+
+/** What a schema cannot say: the creator is the caller, and what belongs together. */
+function checkFor(request: FastifyRequest): Check<typeof clusterRequestSchema> {
+  const { user } = identityOf(request)
+  return ({ creator, runtime = 'idle', command, environment, ...rest }) => ({
+    creator: creator !== undefined && creator !== user.id ? 'must be your own user id' : undefined,
+    memory: memoryHint(request.body, rest.memory),
+    command: commandProblem(runtime, command ?? null),
+    environment: environment && environmentProblem(environment),
+  })
+}
+
+/** Only a memory that failed its bound is a candidate for having another unit. */
+function memoryHint(body: unknown, validMemory: number | undefined): string | undefined {
+  if (validMemory !== undefined || typeof body !== 'object' || body === null) return undefined
+  const memory: unknown = Reflect.get(body, 'memory')
+  return typeof memory === 'number' ? memoryUnitHint(memory) : undefined
+}
+
+function toClusterRequest(body: Body): ClusterRequest {
+  return {
+    cpus: body.cpus,
+    memory: body.memory,
+    name: body.name,
+    workers: body.workers ?? 1,
+    runtime: body.runtime ?? 'idle',
+    command: body.command ?? null,
+    environment: body.environment ?? {},
+    idleTimeoutSeconds: body.idle_timeout_seconds ?? null,
+    lifetimeSeconds: body.lifetime_seconds ?? null,
+  }
+}
+
+function readIdempotencyKey(request: FastifyRequest, clusterRequest: ClusterRequest): IdempotencyKey | undefined {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key !== 'string' || !IDEMPOTENCY_KEY_PATTERN.test(key)) {
+    throw new InvalidRequest({ 'Idempotency-Key': ['must be 1 to 64 printable ASCII characters'] })
+  }
+  return { key, requestHash: hashRequest(clusterRequest) }
+}

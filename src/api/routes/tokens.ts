@@ -1,0 +1,86 @@
+import cookie from '@fastify/cookie'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { NotFound } from '../../domain/errors.ts'
+import { toTimestamp, type Clock } from '../../lib/clock.ts'
+import type { Login } from '../../service/login.ts'
+import type { Token, Tokens } from '../../service/tokens.ts'
+import { acceptForm } from '../body.ts'
+import { checkCsrf, giveCsrfValue } from '../csrf.ts'
+import { addOperation, identityOf } from '../operation.ts'
+import { formatNextLink, parseId, readPage } from '../paging.ts'
+import { createToken, deleteToken, listTokens, login, logout, startLogin } from '../schemas/token.ts'
+
+export function addTokenRoutes(app: FastifyInstance, { tokens, clock }: { tokens: Tokens; clock: Clock }): void {
+  addOperation(app, listTokens, async ({ query, request, reply }) => {
+    const { user, tokenId } = identityOf(request)
+    const page = await tokens.list(user, readPage(query))
+    if (page.nextBefore !== undefined) reply.header('link', formatNextLink('/tokens', query, page.nextBefore))
+    return page.tokens.map(token => ({ ...toTokenBody(token), current: token.id === tokenId }))
+  })
+
+  addOperation(
+    app,
+    createToken,
+    async ({ body, request, reply }) => {
+      const expiresAt = body.expires_at ?? null
+      const issued = await tokens.issue(
+        identityOf(request).user,
+        body.name,
+        expiresAt === null ? null : toTimestamp(new Date(expiresAt)),
+      )
+      return reply.code(201).send({ ...toTokenBody(issued), token: issued.value })
+    },
+    () =>
+      ({ expires_at: expiresAt }) => ({
+        expires_at:
+          typeof expiresAt === 'string' && !(new Date(expiresAt) > clock()) ? 'must be in the future' : undefined,
+      }),
+  )
+
+  addOperation(app, deleteToken, async ({ request, reply }) => {
+    await tokens.revoke(identityOf(request).user, readTokenId(request))
+    return reply.code(204).send()
+  })
+
+  addOperation(app, logout, async ({ request, reply }) => {
+    const { user, tokenId } = identityOf(request)
+    await tokens.revoke(user, tokenId)
+    return reply.code(204).send()
+  })
+}
+
+/** Apart from the others: only here a cookie is read and a form is taken. */
+export async function addLoginRoutes(app: FastifyInstance, { login: logins }: { login: Login }): Promise<void> {
+  await app.register(cookie)
+  acceptForm(app)
+
+  addOperation(app, startLogin, ({ request, reply }) =>
+    Promise.resolve({ csrf_token: giveCsrfValue(request, reply) }),
+  )
+
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (request.method === 'POST') checkCsrf(request)
+    done()
+  })
+  addOperation(app, login, async ({ body, request }) => {
+    const token = await logins.login(body, request.ip)
+    return { auth_token: token.value }
+  })
+}
+
+function toTokenBody(token: Token) {
+  return {
+    id: token.id,
+    name: token.name,
+    created_at: token.createdAt,
+    expires_at: token.expiresAt,
+    last_used_at: token.lastUsedAt,
+  }
+}
+
+function readTokenId(request: FastifyRequest): number {
+  const { id } = request.params as { id: string }
+  const parsed = parseId(id)
+  if (parsed === undefined) throw new NotFound('There is no such token.')
+  return parsed
+}

@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { operate } from '../../operate.ts'
+import { say } from '../output.ts'
+
+export function addLoadDataCommand(program: Command): void {
+  program
+    .command('loaddata')
+    .description('Load users and clusters from a Django fixture, as "manage.py dumpdata" writes it.')
+    .argument('<file>', 'YAML or JSON')
+    .action((file: string) => run(file))
+}
+
+async function run(file: string): Promise<void> {
+  const { users, clusters, notes } = await operate(process.env, say, operator => operator.loadData(file))
+  say(`Loaded ${count(users, 'user')} and ${count(clusters, 'cluster')} from ${file}.`)
+  for (const note of notes) say(`- ${note}`)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import { loadConfig } from '../../config.ts'
+import { SAMPLE_PASSWORD, SAMPLE_USERNAMES } from '../../domain/user.ts'
+import { serve } from '../../serve.ts'
+
+export function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .description('Serve the API. Settings come from CLUSTERS_* variables and the file CLUSTERS_CONFIG names.')
+    .option('--sample-users', `load the sample users ${SAMPLE_USERNAMES.join(' and ')} into an empty database`, false)
+    .action((options: { sampleUsers: boolean }) => run(options))
+}
+
+/** Resolves when the server has stopped. */
+async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
+  // Whatever we create is for us alone.
+  process.umask(0o077)
+  const server = await serve(loadConfig(process.env), { sampleUsers })
+  const logins = server.hasSampleUsers
+    ? `; log in as ${SAMPLE_USERNAMES.join(' or ')}, password ${SAMPLE_PASSWORD}`
+    : ''
+  process.stdout.write(`clusters serves on ${server.url}${logins}\n`)
+  await waitForSignal()
+  // A second signal ends at once.
+  process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
+  await server.stop()
+}
+
+function waitForSignal(): Promise<void> {
+  return new Promise(resolve => {
+    const stop = () => {
+      process.off('SIGTERM', stop).off('SIGINT', stop)
+      resolve()
+    }
+    process.on('SIGTERM', stop).on('SIGINT', stop)
+  })
+}

@@ -1,0 +1,12 @@
+import { checkUsername, operate } from '../../../operate.ts'
+import { say } from '../../output.ts'
+import { readNewPassword } from '../../read-password.ts'
+
+export async function addUser(username: string, options: { isAdministrator: boolean }): Promise<void> {
+  checkUsername(username)
+  const password = await readNewPassword(username)
+  await operate(process.env, say, ({ users, passwords }) =>
+    users.add({ username, password, isAdministrator: options.isAdministrator }, passwords),
+  )
+  say(`Added ${username}${options.isAdministrator ? ', an administrator' : ''}.`)
+}

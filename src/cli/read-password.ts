@@ -1,0 +1,42 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+import { OperatorError } from '../domain/errors.ts'
+
+/**
+ * A new password: asked for twice without showing it on a terminal, else the first line of standard input.
+ * Never from the arguments, which every user of the machine can list.
+ */
+export async function readNewPassword(username: string): Promise<string> {
+  if (!process.stdin.isTTY) return await readFirstLine()
+  const password = await ask(`Password for ${username}: `)
+  if (password !== (await ask('The same again: '))) throw new OperatorError('The two passwords differ.')
+  return password
+}
+
+async function readFirstLine(): Promise<string> {
+  for await (const line of createInterface({ input: process.stdin })) return line
+  throw new OperatorError('There is no password on standard input.')
+}
+
+function ask(question: string): Promise<string> {
+  process.stderr.write(question)
+  // Without an output of its own, readline would echo what is typed.
+  const nowhere = new Writable({
+    write: (_chunk, _encoding, done) => {
+      done()
+    },
+  })
+  const readline = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+  return new Promise((resolve, reject) => {
+    readline.once('SIGINT', () => {
+      readline.close()
+      process.stderr.write('\n')
+      reject(new OperatorError('Nothing was changed.'))
+    })
+    readline.question('', answer => {
+      readline.close()
+      process.stderr.write('\n')
+      resolve(answer)
+    })
+  })
+}

@@ -1,0 +1,121 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Tables } from './tables.ts'
+
+/**
+ * Every write of this process passes through here, one transaction at a time. SQLite has one writer anyway;
+ * on PostgreSQL it keeps the rows that every write locks (counters) from being fought over within a process.
+ */
+export class WriteQueue {
+  readonly #db: Kysely<Tables>
+  readonly #aroundWrite: () => void
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** `aroundWrite` is called before and after every transaction. */
+  constructor(db: Kysely<Tables>, aroundWrite: () => void = () => undefined) {
+    this.#db = db
+    this.#aroundWrite = aroundWrite
+  }
+
+  transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    const result = this.#last.then(async () => {
+      this.#aroundWrite()
+      try {
+        return await this.#db.transaction().execute(work)
+      } finally {
+        this.#aroundWrite()
+      }
+    })
+    this.#last = result.catch(() => undefined)
+    return result
+  }
+
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    await this.#last
+  }
+}
+
+export type Outcome<Result> = { readonly value: Result } | { readonly error: Error }
+
+interface Waiting<Request, Result> {
+  readonly request: Request
+  readonly resolve: (value: Result) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** How many requests share one transaction at most; what comes later goes into the next. */
+const MAX_GROUP = 256
+
+/**
+ * Group commit. What arrives in one turn of the event loop, or while a commit is under way, goes into one
+ * transaction, so that many callers share the cost of reaching the disk. `decide` answers each request in
+ * its order with a value or a refusal; a refusal never reaches SQL, so it cannot touch its neighbours. When
+ * `decide` fails as a whole, each request runs alone and only the guilty one fails.
+ */
+export class CommitGroup<Request, Result> {
+  readonly #transaction: <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T>
+  readonly #decide: (
+    trx: Transaction<Tables>,
+    requests: readonly Request[],
+  ) => Promise<readonly Outcome<Result>[]>
+  #waiting: Waiting<Request, Result>[] = []
+  #busy = false
+
+  constructor(
+    database: { transaction: <T>(work: (trx: Transaction<Tables>) => Promise<T>) => Promise<T> },
+    decide: (trx: Transaction<Tables>, requests: readonly Request[]) => Promise<readonly Outcome<Result>[]>,
+  ) {
+    this.#transaction = work => database.transaction(work)
+    this.#decide = decide
+  }
+
+  /** Resolves when the transaction that holds it is on disk. */
+  add(request: Request): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, resolve, reject })
+      if (!this.#busy) {
+        this.#busy = true
+        // Not at once: the rest of this turn's requests are still to be read from their sockets.
+        setImmediate(() => {
+          void this.#commitAll()
+        })
+      }
+    })
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, MAX_GROUP)
+      await this.#commit(group)
+    }
+    this.#busy = false
+  }
+
+  /** Never rejects: every failure goes to its caller. */
+  async #commit(group: readonly Waiting<Request, Result>[]): Promise<void> {
+    let decided = false
+    try {
+      const outcomes = await this.#transaction(async trx => {
+        const result = await this.#decide(
+          trx,
+          group.map(({ request }) => request),
+        )
+        decided = true
+        return result
+      })
+      group.forEach(({ resolve, reject }, index) => {
+        const outcome = outcomes[index]
+        if (outcome === undefined) reject(new Error('a request of the group was not answered'))
+        else if ('error' in outcome) reject(outcome.error)
+        else resolve(outcome.value)
+      })
+    } catch (error) {
+      // A failed commit may still have reached the disk: to run it again could store everything twice.
+      if (decided || group.length === 1) {
+        for (const { reject } of group) reject(error)
+      } else {
+        for (const one of group) await this.#commit([one])
+      }
+    }
+  }
+}

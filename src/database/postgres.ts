@@ -1,0 +1,212 @@
+import {
+  CompiledQuery,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type DatabaseConnection,
+  type Driver,
+  type QueryResult,
+} from 'kysely'
+import pg from 'pg'
+import { Unavailable } from '../domain/errors.ts'
+import { toTimestamp } from '../lib/clock.ts'
+import { WriteQueue } from './group.ts'
+import type { OpenedDatabase } from './open.ts'
+import type { Tables } from './tables.ts'
+
+/** One for the writes, the others for reads off the hot paths (readiness, paging tokens, the sweep). */
+const POOL_SIZE = 4
+const CONNECT_TIMEOUT_MS = 5000
+
+const INT8 = 20
+const TIMESTAMPTZ = 1184
+
+const types: pg.CustomTypesConfig = {
+  getTypeParser(oid, format) {
+    if (oid === INT8) return Number
+    if (oid === TIMESTAMPTZ) return (text: string) => toTimestamp(new Date(text))
+    return pg.types.getTypeParser(oid, format)
+  },
+}
+
+/** A statement is named by its text, once, so that the server prepares it once on each connection. */
+class StatementNames {
+  readonly #names = new Map<string, string>()
+
+  of(sql: string): string {
+    let name = this.#names.get(sql)
+    if (name === undefined) {
+      name = `clusters_${this.#names.size}`
+      this.#names.set(sql, name)
+    }
+    return name
+  }
+}
+
+/**
+ * One connection on which queries are sent without waiting for the answers before them: the reads of a turn
+ * share a packet, which is most of what a small query costs. It connects again at the next query after a loss.
+ */
+class PipelinedReader {
+  readonly #config: pg.ClientConfig
+  readonly #names: StatementNames
+  #client: Promise<pg.Client> | undefined
+
+  constructor(config: pg.ClientConfig, names: StatementNames) {
+    this.#config = config
+    this.#names = names
+  }
+
+  async rows(sql: string, values: readonly unknown[]): Promise<unknown[]> {
+    try {
+      this.#client ??= this.#connect()
+      const client = await this.#client
+      const result = await client.query<object>({ name: this.#names.of(sql), text: sql, values: [...values] })
+      return result.rows
+    } catch (error) {
+      throw toDatabaseError(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined)
+    await client?.end()
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client(this.#config)
+    const forget = () => {
+      this.#client = undefined
+    }
+    client.on('error', forget)
+    client.on('end', forget)
+    try {
+      await client.connect()
+    } catch (error) {
+      forget()
+      throw error
+    }
+    return client
+  }
+}
+
+/** A connection of the pool while it is ours. */
+class PostgresConnection implements DatabaseConnection {
+  readonly client: pg.PoolClient
+  readonly #names: StatementNames
+
+  constructor(client: pg.PoolClient, names: StatementNames) {
+    this.client = client
+    this.#names = names
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    try {
+      const { sql, parameters } = query
+      // What is run without parameters (begin, commit, the schema) is not worth a name on the server.
+      const named = parameters.length > 0 ? { name: this.#names.of(sql) } : {}
+      const { rows, rowCount } = await this.client.query<object>({ ...named, text: sql, values: [...parameters] })
+      return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) }
+    } catch (error) {
+      throw toDatabaseError(error)
+    }
+  }
+
+  streamQuery(): never {
+    throw new Error('queries are not streamed')
+  }
+}
+
+/** Kysely's own driver does not prepare statements; this one does, by their text. */
+class PostgresDriver implements Driver {
+  readonly #pool: pg.Pool
+  readonly #names: StatementNames
+
+  constructor(pool: pg.Pool, names: StatementNames) {
+    this.#pool = pool
+    this.#names = names
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<PostgresConnection> {
+    try {
+      return new PostgresConnection(await this.#pool.connect(), this.#names)
+    } catch (error) {
+      throw toDatabaseError(error)
+    }
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  }
+
+  releaseConnection(connection: PostgresConnection): Promise<void> {
+    connection.client.release()
+    return Promise.resolve()
+  }
+
+  async destroy(): Promise<void> {}
+}
+
+/** Connects at the first query. */
+export function openPostgres(url: string): OpenedDatabase {
+  // @types/pg does not know `pipeline` yet.
+  const config: pg.PoolConfig & { pipeline: boolean } = {
+    connectionString: url,
+    types,
+    pipeline: true,
+    application_name: 'clusters',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    max: POOL_SIZE,
+  }
+  const pool = new pg.Pool(config)
+  // An idle connection that the server closes; the pool opens another when one is needed.
+  pool.on('error', () => undefined)
+  const names = new StatementNames()
+  const reader = new PipelinedReader(config, names)
+
+  const db = new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new PostgresDriver(pool, names),
+      createIntrospector: kysely => new PostgresIntrospector(kysely),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+  const queue = new WriteQueue(db)
+
+  return {
+    dialect: 'postgres',
+    reads: db,
+    writes: db,
+    read: async <Row>(query: CompiledQuery<Row>) =>
+      (await reader.rows(query.sql, query.parameters)) as readonly Row[],
+    transaction: work => queue.transaction(work),
+    close: async () => {
+      await queue.idle()
+      await reader.close()
+      await pool.end()
+    },
+  }
+}
+
+/** A connection that could not be made or was lost, as SQLSTATE classes and the codes of the socket. */
+function toDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const connectionLost =
+    /^(08|57P|53)/.test(code) ||
+    /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|not queryable/.test(error.message)
+  return connectionLost ? new Unavailable('The database cannot be reached now.', { cause: error }) : error
+}

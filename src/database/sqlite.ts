@@ -1,0 +1,206 @@
+import { createRequire } from 'node:module'
+import {
+  CompiledQuery,
+  Kysely,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type DatabaseConnection,
+  type Driver,
+  type QueryResult,
+} from 'kysely'
+import { Unavailable } from '../domain/errors.ts'
+import type { OpenedDatabase } from './open.ts'
+import type { Tables } from './tables.ts'
+import { ReadTurn } from './turn.ts'
+import { WriteQueue } from './group.ts'
+
+type SqliteModule = typeof import('@photostructure/sqlite')
+type DatabaseSync = InstanceType<SqliteModule['DatabaseSync']>
+type StatementSync = ReturnType<DatabaseSync['prepare']>
+
+/** Node's own module where it is stable enough (22.13), else its twin from npm. */
+export function loadSqlite(): SqliteModule {
+  const require = createRequire(import.meta.url)
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major > 22 || (major === 22 && minor >= 13)) {
+    // Node warns on stderr that the module is experimental; the operator can do nothing about it.
+    const emitWarning = process.emitWarning
+    process.emitWarning = () => undefined
+    try {
+      return require('node:sqlite') as SqliteModule
+    } finally {
+      process.emitWarning = emitWarning
+    }
+  }
+  return require('@photostructure/sqlite') as SqliteModule
+}
+
+/** How long a statement waits for another process (an operator's command, a backup) to let go of the file. */
+const BUSY_TIMEOUT_MS = 5000
+
+/** More distinct statements than this code has; a bound, should one ever be made from user input. */
+const MAX_STATEMENTS = 2000
+
+interface Prepared {
+  readonly statement: StatementSync
+  readonly returnsRows: boolean
+}
+
+/** One connection. Statements stay prepared by their text. */
+export class SqliteConnection {
+  readonly #handle: DatabaseSync
+  readonly #prepared = new Map<string, Prepared>()
+
+  constructor(path: string) {
+    const { DatabaseSync } = loadSqlite()
+    this.#handle = new DatabaseSync(path)
+    this.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    this.exec('pragma journal_mode = wal')
+    // FULL: a commit returns when the WAL is on disk. NORMAL would lose the last commits with the power.
+    this.exec('pragma synchronous = full')
+    this.exec('pragma foreign_keys = on')
+  }
+
+  exec(sql: string): void {
+    try {
+      this.#handle.exec(sql)
+    } catch (error) {
+      throw toDatabaseError(error)
+    }
+  }
+
+  execute(sql: string, parameters: readonly unknown[]): { rows: unknown[]; changes: bigint } {
+    try {
+      const { statement, returnsRows } = this.#prepare(sql)
+      const values = parameters as Parameters<StatementSync['all']>
+      if (returnsRows) return { rows: statement.all(...values), changes: 0n }
+      return { rows: [], changes: BigInt(statement.run(...values).changes) }
+    } catch (error) {
+      throw toDatabaseError(error)
+    }
+  }
+
+  close(): void {
+    this.#prepared.clear()
+    this.#handle.close()
+  }
+
+  #prepare(sql: string): Prepared {
+    let prepared = this.#prepared.get(sql)
+    if (prepared === undefined) {
+      if (this.#prepared.size >= MAX_STATEMENTS) this.#prepared.clear()
+      const statement = this.#handle.prepare(sql)
+      prepared = { statement, returnsRows: statement.columns().length > 0 }
+      this.#prepared.set(sql, prepared)
+    }
+    return prepared
+  }
+}
+
+/** SQLite's primary result codes that the operator can mend, in words. */
+const UNAVAILABLE: Readonly<Record<number, string>> = {
+  5: 'The database is busy with another process.',
+  8: 'The database cannot be written: it is read-only.',
+  10: 'The database cannot be read or written: the disk reports an error.',
+  13: 'The database cannot be written: the disk is full.',
+  14: 'The database file cannot be opened.',
+}
+
+/** Both modules put SQLite's result code into `errcode`; its low byte is the primary code. */
+function toDatabaseError(error: unknown): unknown {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return error
+  const words = UNAVAILABLE[error.errcode & 0xff]
+  return words === undefined ? error : new Unavailable(words, { cause: error })
+}
+
+/** Opens the file for this process: one connection that writes, one that reads. */
+export function openSqlite(path: string): OpenedDatabase {
+  const writing = new SqliteConnection(path)
+  const reading = new SqliteConnection(path)
+  const turn = new ReadTurn(reading)
+
+  const reads = createKysely((sql, parameters) => ({ rows: turn.rows(sql, parameters), changes: 0n }))
+  const writes = createKysely((sql, parameters) => writing.execute(sql, parameters))
+  const queue = new WriteQueue(writes, () => {
+    turn.end()
+  })
+
+  return {
+    dialect: 'sqlite',
+    reads,
+    writes,
+    // Not async: an error here must still reject.
+    read: <Row>(query: CompiledQuery<Row>) =>
+      new Promise<readonly Row[]>(resolve => {
+        resolve(turn.rows(query.sql, query.parameters) as Row[])
+      }),
+    transaction: work => queue.transaction(work),
+    close: async () => {
+      await queue.idle()
+      turn.end()
+      reading.close()
+      writing.close()
+    },
+  }
+}
+
+type Execute = (sql: string, parameters: readonly unknown[]) => { rows: unknown[]; changes: bigint }
+
+function createKysely(execute: Execute): Kysely<Tables> {
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new TransactionalSqliteAdapter(),
+      createDriver: () => new SqliteDriver(execute),
+      createIntrospector: db => new SqliteIntrospector(db),
+      createQueryCompiler: () => new SqliteQueryCompiler(),
+    },
+  })
+}
+
+/** Kysely's adapter says that SQLite cannot roll back a schema change; it can, and a migration relies on it. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
+}
+
+class SqliteDriver implements Driver {
+  readonly #connection: DatabaseConnection
+
+  constructor(execute: Execute) {
+    this.#connection = {
+      executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> =>
+        new Promise(resolve => {
+          const { rows, changes } = execute(query.sql, query.parameters)
+          resolve({ rows: rows as Row[], numAffectedRows: changes })
+        }),
+      streamQuery: () => {
+        throw new Error('queries on SQLite are not streamed')
+      },
+    }
+  }
+
+  async init(): Promise<void> {}
+
+  acquireConnection(): Promise<DatabaseConnection> {
+    return Promise.resolve(this.#connection)
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    // IMMEDIATE: taking the write lock later, after a read, fails at once when another process wrote between.
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('commit'))
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  }
+
+  async releaseConnection(): Promise<void> {}
+
+  async destroy(): Promise<void> {}
+}

@@ -1,0 +1,186 @@
+import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Use } from '../domain/quota.ts'
+import type { User, UserWithUse } from '../domain/user.ts'
+import type { Timestamp } from '../lib/clock.ts'
+import type { Dialect } from './dialect.ts'
+import { PreparedRows } from './prepare.ts'
+import type { Tables } from './tables.ts'
+
+/** A user with what only a login and an operator may see. */
+export interface Account extends User {
+  readonly password: string
+  readonly disabledAt: Timestamp | null
+  readonly createdAt: Timestamp
+}
+
+const ACCOUNT_COLUMNS = ['id', 'username', 'password', 'is_administrator', 'disabled_at', 'created_at'] as const
+
+interface UserRow {
+  id: number
+  username: string
+  is_administrator: number
+}
+
+interface UseRow {
+  used_clusters: number
+  used_cpus: number
+  used_memory_gib: number
+}
+
+function toUser(row: UserRow): User {
+  return { id: row.id, username: row.username, isAdministrator: row.is_administrator === 1 }
+}
+
+function toUse(row: UseRow): Use {
+  return { clusters: row.used_clusters, cpus: row.used_cpus, memory_gib: row.used_memory_gib }
+}
+
+function toAccount(
+  row: UserRow & { password: string; disabled_at: Timestamp | null; created_at: Timestamp },
+): Account {
+  return {
+    ...toUser(row),
+    password: row.password,
+    disabledAt: row.disabled_at,
+    createdAt: row.created_at,
+  }
+}
+
+export async function findAccount(db: Kysely<Tables>, username: string): Promise<Account | undefined> {
+  const row = await db
+    .selectFrom('users')
+    .select(ACCOUNT_COLUMNS)
+    .where('username', '=', username)
+    .executeTakeFirst()
+  return row && toAccount(row)
+}
+
+export async function listAccounts(db: Kysely<Tables>): Promise<Account[]> {
+  const rows = await db.selectFrom('users').select(ACCOUNT_COLUMNS).orderBy('id').execute()
+  return rows.map(toAccount)
+}
+
+export async function findUserWithUse(db: Kysely<Tables>, id: number): Promise<UserWithUse | undefined> {
+  const row = await db
+    .selectFrom('users')
+    .select(['id', 'username', 'is_administrator', 'used_clusters', 'used_cpus', 'used_memory_gib'])
+    .where('id', '=', id)
+    .executeTakeFirst()
+  return row && { ...toUser(row), used: toUse(row) }
+}
+
+export async function hasUsers(db: Kysely<Tables>): Promise<boolean> {
+  return (await db.selectFrom('users').select('id').limit(1).executeTakeFirst()) !== undefined
+}
+
+/** False when the name or the id is taken already. */
+export async function insertUser(
+  trx: Transaction<Tables>,
+  user: Pick<Account, 'id' | 'username' | 'password' | 'isAdministrator' | 'disabledAt' | 'createdAt'>,
+): Promise<boolean> {
+  const rows = await trx
+    .insertInto('users')
+    .values({
+      id: user.id,
+      username: user.username,
+      password: user.password,
+      is_administrator: user.isAdministrator ? 1 : 0,
+      disabled_at: user.disabledAt,
+      created_at: user.createdAt,
+      used_clusters: 0,
+      used_cpus: 0,
+      used_memory_gib: 0,
+    })
+    .onConflict(conflict => conflict.doNothing())
+    .returning('id')
+    .execute()
+  return rows.length > 0
+}
+
+export async function updatePassword(
+  trx: Transaction<Tables>,
+  id: number,
+  password: string,
+  /** When given: only where the password is still this one. */
+  previous?: string,
+): Promise<void> {
+  const query = trx.updateTable('users').set({ password }).where('id', '=', id)
+  await (previous === undefined ? query : query.where('password', '=', previous)).execute()
+}
+
+export async function updateDisabledAt(
+  trx: Transaction<Tables>,
+  id: number,
+  disabledAt: Timestamp | null,
+): Promise<void> {
+  await trx.updateTable('users').set({ disabled_at: disabledAt }).where('id', '=', id).execute()
+}
+
+const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>(
+  ['id'],
+  (db, rows, dialect) => {
+    const query = db
+      .selectFrom('users')
+      .select(['id', 'used_clusters', 'used_cpus', 'used_memory_gib'])
+      .where(
+        'id',
+        'in',
+        rows.map(row => row.id),
+      )
+      .orderBy('id')
+    // SQLite locks the whole file when the transaction begins.
+    return dialect === 'postgres' ? query.forUpdate() : query
+  },
+)
+
+/** Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses. */
+export async function lockUse(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  userIds: readonly number[],
+): Promise<Map<number, Use>> {
+  const ids = [...new Set(userIds)].sort((a, b) => a - b)
+  const rows = await selectUseQuery.run(
+    trx,
+    dialect,
+    ids.map(id => ({ id })),
+  )
+  return new Map(rows.map(row => [row.id, toUse(row)]))
+}
+
+const updateUseQuery = new PreparedRows<UseRow & { id: number }, never>(
+  ['id', 'used_clusters', 'used_cpus', 'used_memory_gib'],
+  (db, rows) => {
+    // PostgreSQL takes an untyped parameter in VALUES for text, so each says its type.
+    const values = sql.join(
+      rows.map(
+        row =>
+          sql`(cast(${row.id} as bigint), cast(${row.used_clusters} as integer), cast(${row.used_cpus} as double precision), cast(${row.used_memory_gib} as double precision))`,
+      ),
+    )
+    return db
+      .updateTable('users')
+      .from(sql<{ column1: number; column2: number; column3: number; column4: number }>`(values ${values})`.as('use'))
+      .set(eb => ({
+        used_clusters: eb.ref('use.column2'),
+        used_cpus: eb.ref('use.column3'),
+        used_memory_gib: eb.ref('use.column4'),
+      }))
+      .whereRef('users.id', '=', 'use.column1')
+  },
+)
+
+/** Writes what the users use now; they were locked by {@link lockUse} in the same transaction. */
+export async function updateUse(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  uses: ReadonlyMap<number, Use>,
+): Promise<void> {
+  const rows = [...uses].map(([id, use]) => ({
+    id,
+    used_clusters: use.clusters,
+    used_cpus: use.cpus,
+    used_memory_gib: use.memory_gib,
+  }))
+  await updateUseQuery.run(trx, dialect, rows)
+}

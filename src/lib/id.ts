@@ -1,0 +1,10 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+/** `bytes` of randomness as text that is safe in URLs, headers and cookies. */
+export function randomText(bytes: number): string {
+  return randomBytes(bytes).toString('base64url')
+}
+
+export function sha256Hex(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,59 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { loadConfig } from './config.ts'
+import type { Database } from './database/open.ts'
+import { OperatorError } from './domain/errors.ts'
+import { systemClock } from './lib/clock.ts'
+import { PasswordHasher } from './lib/password.ts'
+import { describeLocation, openForOperator, prepareDataDir } from './serve.ts'
+import { loadFixture, type LoadReport } from './service/fixtures.ts'
+import { usernameProblem, Users } from './service/users.ts'
+
+/**
+ * What an operator does on the server's own machine, also while it runs: straight on the database, so that
+ * nobody can do it over the network.
+ */
+export interface Operator {
+  readonly users: Users
+  readonly passwords: PasswordHasher
+  /** Rejects with an `OperatorError` when the file is no fixture. */
+  loadData(path: string): Promise<LoadReport>
+}
+
+/** Opens the database of the settings for `work`. `notice` says what the operator should know of it. */
+export async function operate<Result>(
+  env: Readonly<Record<string, string | undefined>>,
+  notice: (sentence: string) => void,
+  work: (operator: Operator) => Promise<Result>,
+): Promise<Result> {
+  const { database: location, dataDir } = loadConfig(env)
+  if (location.kind === 'sqlite' && !existsSync(location.path)) {
+    prepareDataDir(dataDir)
+    notice(`Creating a new database, ${describeLocation(location)}.`)
+  }
+  const database = await openForOperator(location)
+  const passwords = new PasswordHasher()
+  try {
+    const users = new Users(database, systemClock)
+    return await work({ users, passwords, loadData: path => loadData(database, path) })
+  } finally {
+    await passwords.close()
+    await database.close()
+  }
+}
+
+async function loadData(database: Database, path: string): Promise<LoadReport> {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw new OperatorError(`${path} cannot be read (${code}).`)
+  }
+  return await loadFixture(database, { text, clock: systemClock })
+}
+
+/** Throws an `OperatorError` for what cannot be a user name. */
+export function checkUsername(username: string): void {
+  const problem = usernameProblem(username)
+  if (problem !== undefined) throw new OperatorError(`A user name ${problem}.`)
+}

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isIPv6 } from 'node:net'
+import type { Database } from '../database/open.ts'
+import { findAccount, updatePassword, type Account } from '../database/users.ts'
+import { TooManyLoginFailures, Unavailable, WrongCredentials } from '../domain/errors.ts'
+import type { User } from '../domain/user.ts'
+import type { Clock } from '../lib/clock.ts'
+import { FailureLimiter } from '../lib/failure-limiter.ts'
+import { needsRehash } from '../lib/password-hash.ts'
+import type { PasswordHasher } from '../lib/password.ts'
+import type { IssuedToken, Tokens } from './tokens.ts'
+
+/** Failures a minute for one user from one address: from elsewhere the user still gets in. */
+const FAILURES_PER_PAIR = 10
+/** Failures a minute from one address, whoever it tries to be. */
+const FAILURES_PER_ADDRESS = 100
+
+/** Longer than the costliest hash takes, so that a failure tells nothing of the work behind it. */
+export const FAILURE_DELAY_MS = 1000
+
+/** Of no password; gives an unknown user the same work as a known one. */
+const NOBODYS_HASH =
+  '$argon2id$v=19$m=19456,t=2,p=1$YWJjZGVmZ2hpamtsbW5vcA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
+
+export interface Credentials {
+  readonly username: string
+  readonly password: string
+}
+
+export class Login {
+  readonly #database: Database
+  readonly #tokens: Tokens
+  readonly #passwords: PasswordHasher
+  readonly #clock: Clock
+  readonly #failureDelayMs: number
+  readonly #pairs: FailureLimiter
+  readonly #addresses: FailureLimiter
+
+  constructor(
+    database: Database,
+    options: { tokens: Tokens; passwords: PasswordHasher; clock: Clock; failureDelayMs: number },
+  ) {
+    this.#database = database
+    this.#tokens = options.tokens
+    this.#passwords = options.passwords
+    this.#clock = options.clock
+    this.#failureDelayMs = options.failureDelayMs
+    this.#pairs = new FailureLimiter(FAILURES_PER_PAIR, options.clock)
+    this.#addresses = new FailureLimiter(FAILURES_PER_ADDRESS, options.clock)
+  }
+
+  /**
+   * A token for the user. Rejects with `WrongCredentials`, always after the same time and for every cause;
+   * with `TooManyLoginFailures` at once, also when the password is right; with `Unavailable` when too many
+   * logins wait already.
+   */
+  async login(credentials: Credentials, remoteAddress: string): Promise<IssuedToken> {
+    const startedAt = this.#clock().getTime()
+    const address = networkOf(remoteAddress)
+    const pair = JSON.stringify([credentials.username, address])
+    const wait = this.#pairs.findWaitSeconds(pair) ?? this.#addresses.findWaitSeconds(address)
+    if (wait !== undefined) throw new TooManyLoginFailures(wait)
+    if (this.#passwords.isFull) throw new Unavailable('Too many logins are waiting. Try again in a moment.')
+
+    this.#pairs.count(pair)
+    this.#addresses.count(address)
+    const user = await this.#check(credentials)
+    if (user === undefined) {
+      await this.#waitForFailure(startedAt)
+      throw new WrongCredentials('The user name or the password is wrong.')
+    }
+    this.#pairs.forgive(pair)
+    this.#addresses.forgive(address)
+    return this.#tokens.issueForLogin(user)
+  }
+
+  async #check({ username, password }: Credentials): Promise<User | undefined> {
+    // PostgreSQL refuses a NUL in a text; there is no such user anyway.
+    const account = username.includes('\0') ? undefined : await findAccount(this.#database.reads, username)
+    const matches = await this.#passwords.verify(password, account?.password ?? NOBODYS_HASH)
+    if (!matches || account === undefined || account.disabledAt !== null) return undefined
+    if (needsRehash(account.password)) await this.#rehash(account, password)
+    return account
+  }
+
+  /** What came from Django becomes argon2id while we have the password in hand. */
+  async #rehash(account: Account, password: string): Promise<void> {
+    const hash = await this.#passwords.hash(password)
+    await this.#database.transaction(trx => updatePassword(trx, account.id, hash, account.password))
+  }
+
+  /** Until the next whole multiple of the delay, should the work have taken longer than one. */
+  async #waitForFailure(startedAt: number): Promise<void> {
+    const elapsed = this.#clock().getTime() - startedAt
+    const multiple = Math.max(1, Math.ceil(elapsed / this.#failureDelayMs))
+    await sleep(multiple * this.#failureDelayMs - elapsed)
+  }
+}
+
+/** One customer commonly has a whole /64 of IPv6, so that counts as one address. */
+function networkOf(address: string): string {
+  if (!isIPv6(address) || address.startsWith('::ffff:')) return address
+  const [head = '', tail] = address.split('::')
+  const groups = head === '' ? [] : head.split(':')
+  if (tail !== undefined) {
+    const rest = tail === '' ? [] : tail.split(':')
+    while (groups.length + rest.length < 8) groups.push('0')
+    groups.push(...rest)
+  }
+  return groups.slice(0, 4).join(':')
+}

@@ -1,0 +1,148 @@
+import { takeNumbers } from '../database/counters.ts'
+import type { Database } from '../database/open.ts'
+import {
+  deleteToken,
+  findPresentedToken,
+  insertToken,
+  listTokens,
+  updateLastUsedAt,
+  type Token,
+} from '../database/tokens.ts'
+import { NotAuthenticated, NotFound } from '../domain/errors.ts'
+import { LOGIN_TOKEN_DAYS } from '../domain/limits.ts'
+import type { User } from '../domain/user.ts'
+import { addMs, DAY_MS, MINUTE_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
+import { randomText, sha256Hex } from '../lib/id.ts'
+
+export type { Token }
+
+/** Tells scanners for leaked secrets, and our own log, what the text is. */
+export const TOKEN_PREFIX = 'clu_'
+/** 256 bits, 43 characters. */
+const TOKEN_BYTES = 32
+const TOKEN_LENGTH = TOKEN_PREFIX.length + 43
+
+const LOGIN_TOKEN_NAME = 'login'
+
+/** Uses are gathered for so long before they are written. */
+const LAST_USE_DELAY_MS = 200
+
+/** Who a request comes from, and by which token. */
+export interface Identity {
+  readonly user: User
+  readonly tokenId: number
+}
+
+/** A new token: the only time its value is seen. */
+export interface IssuedToken extends Token {
+  readonly value: string
+}
+
+export interface TokenPage {
+  readonly tokens: readonly Token[]
+  /** The last id of this page when there is more. */
+  readonly nextBefore: number | undefined
+}
+
+export class Tokens {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #onError: (error: unknown) => void
+  readonly #used = new Set<number>()
+  #flushing: Promise<void> = Promise.resolve()
+  #timer: NodeJS.Timeout | undefined
+
+  /** `onError` hears of last uses that could not be written; nobody waits for them. */
+  constructor(database: Database, options: { clock: Clock; onError: (error: unknown) => void }) {
+    this.#database = database
+    this.#clock = options.clock
+    this.#onError = options.onError
+  }
+
+  /** Rejects with `NotAuthenticated` for a value that is unknown, expired, revoked or of a disabled user. */
+  async authenticate(value: string): Promise<Identity> {
+    if (value.length !== TOKEN_LENGTH || !value.startsWith(TOKEN_PREFIX)) throw notAuthenticated()
+    const token = await findPresentedToken(this.#database, sha256Hex(value))
+    if (token === undefined) throw notAuthenticated()
+    const now = this.#clock()
+    if (token.expiresAt !== null && Date.parse(token.expiresAt) <= now.getTime()) throw notAuthenticated()
+    if (token.lastUsedAt === null || now.getTime() - Date.parse(token.lastUsedAt) >= MINUTE_MS) {
+      this.#noteUse(token.tokenId)
+    }
+    return { user: token.user, tokenId: token.tokenId }
+  }
+
+  /** The user's tokens with ids below `before`, the newest first; expired ones are left out. */
+  async list(user: User, page: { before: number; limit: number }): Promise<TokenPage> {
+    const tokens = await listTokens(this.#database.reads, user.id, {
+      before: page.before,
+      limit: page.limit + 1,
+      now: toTimestamp(this.#clock()),
+    })
+    const shown = tokens.slice(0, page.limit)
+    return { tokens: shown, nextBefore: tokens.length > page.limit ? shown.at(-1)?.id : undefined }
+  }
+
+  /** `expiresAt` null: valid until it is revoked. */
+  async issue(user: User, name: string, expiresAt: Timestamp | null): Promise<IssuedToken> {
+    const value = TOKEN_PREFIX + randomText(TOKEN_BYTES)
+    const createdAt = toTimestamp(this.#clock())
+    const id = await this.#database.transaction(async trx => {
+      const numbers = await takeNumbers(trx, this.#database.dialect, { tokens: 1 })
+      await insertToken(trx, {
+        id: numbers.tokens,
+        userId: user.id,
+        name,
+        hash: sha256Hex(value),
+        createdAt,
+        expiresAt,
+      })
+      return numbers.tokens
+    })
+    return { id, name, createdAt, expiresAt, lastUsedAt: null, value }
+  }
+
+  issueForLogin(user: User): Promise<IssuedToken> {
+    return this.issue(user, LOGIN_TOKEN_NAME, toTimestamp(addMs(this.#clock(), LOGIN_TOKEN_DAYS * DAY_MS)))
+  }
+
+  /** Rejects with the same `NotFound` whether there is none or it is somebody else's. */
+  async revoke(user: User, id: number): Promise<void> {
+    const found = await this.#database.transaction(trx => deleteToken(trx, user.id, id))
+    if (!found) throw new NotFound('There is no such token.')
+  }
+
+  /** Writes the last uses that are still gathered. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#flushing
+    await this.#writeUses()
+  }
+
+  #noteUse(tokenId: number): void {
+    if (this.#used.has(tokenId)) return
+    this.#used.add(tokenId)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#flushing = this.#writeUses()
+    }, LAST_USE_DELAY_MS).unref()
+  }
+
+  /** Never rejects. */
+  async #writeUses(): Promise<void> {
+    const ids = [...this.#used]
+    if (ids.length === 0) return
+    try {
+      const now = toTimestamp(this.#clock())
+      await this.#database.transaction(trx => updateLastUsedAt(trx, ids, now))
+    } catch (error) {
+      this.#onError(error)
+    }
+    // Only now: until the row says so, every request would note the use again.
+    for (const id of ids) this.#used.delete(id)
+  }
+}
+
+function notAuthenticated(): NotAuthenticated {
+  return new NotAuthenticated('The token is not valid: it is unknown, expired or revoked.')
+}

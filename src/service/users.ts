@@ -1,0 +1,112 @@
+import { takeNumbers } from '../database/counters.ts'
+import type { Database } from '../database/open.ts'
+import { deleteTokensOf } from '../database/tokens.ts'
+import {
+  findAccount,
+  findUserWithUse,
+  insertUser,
+  listAccounts,
+  updateDisabledAt,
+  updatePassword,
+  type Account,
+} from '../database/users.ts'
+import { NotFound, OperatorError } from '../domain/errors.ts'
+import { MAX_PASSWORD_LENGTH, MAX_USERNAME_LENGTH, MIN_PASSWORD_LENGTH } from '../domain/limits.ts'
+import { SAMPLE_PASSWORD, type User, type UserWithUse } from '../domain/user.ts'
+import { toTimestamp, type Clock } from '../lib/clock.ts'
+import type { PasswordHasher } from '../lib/password.ts'
+
+/** Accounts: what a user sees of their own, and what an operator does on the server's machine. */
+export class Users {
+  readonly #database: Database
+  readonly #clock: Clock
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database
+    this.#clock = clock
+  }
+
+  async getWithUse(user: User): Promise<UserWithUse> {
+    const found = await findUserWithUse(this.#database.reads, user.id)
+    if (found === undefined) throw new NotFound('There is no such user.')
+    return found
+  }
+
+  list(): Promise<Account[]> {
+    return listAccounts(this.#database.reads)
+  }
+
+  /** Rejects with an `OperatorError` when the name is taken. */
+  async add(
+    user: { username: string; password: string; isAdministrator: boolean },
+    passwords: PasswordHasher,
+  ): Promise<void> {
+    checkPassword(user.password)
+    const password = await passwords.hash(user.password)
+    const { dialect } = this.#database
+    const added = await this.#database.transaction(async trx => {
+      const numbers = await takeNumbers(trx, dialect, { users: 1 })
+      return insertUser(trx, {
+        id: numbers.users,
+        username: user.username,
+        password,
+        isAdministrator: user.isAdministrator,
+        disabledAt: null,
+        createdAt: toTimestamp(this.#clock()),
+      })
+    })
+    if (!added) throw new OperatorError(`There is a user ${user.username} already.`)
+  }
+
+  /** A disabled user cannot log in, and all their tokens are dead at once. */
+  async disable(username: string): Promise<void> {
+    const account = await this.getAccount(username)
+    if (account.disabledAt !== null) return
+    await this.#database.transaction(trx => updateDisabledAt(trx, account.id, toTimestamp(this.#clock())))
+  }
+
+  /** Their tokens that have not expired work again. */
+  async enable(username: string): Promise<void> {
+    const account = await this.getAccount(username)
+    await this.#database.transaction(trx => updateDisabledAt(trx, account.id, null))
+  }
+
+  /** Revokes the user's tokens too: whoever knew the old password may hold some. */
+  async setPassword(username: string, password: string, passwords: PasswordHasher): Promise<void> {
+    checkPassword(password)
+    const account = await this.getAccount(username)
+    const hash = await passwords.hash(password)
+    await this.#database.transaction(async trx => {
+      await updatePassword(trx, account.id, hash)
+      await deleteTokensOf(trx, account.id)
+    })
+  }
+
+  /** Rejects with an `OperatorError` that names the user. */
+  async getAccount(username: string): Promise<Account> {
+    const account = await findAccount(this.#database.reads, username)
+    if (account === undefined) throw new OperatorError(`There is no user ${username}.`)
+    return account
+  }
+}
+
+/** Why this cannot be a user name, or `undefined`. */
+export function usernameProblem(username: string): string | undefined {
+  if (username === '') return 'must not be empty'
+  if (username.length > MAX_USERNAME_LENGTH) return `must be at most ${MAX_USERNAME_LENGTH} characters`
+  if (/[\p{Cc}\p{Surrogate}]|^\s|\s$/u.test(username)) {
+    return 'must not hold control characters, nor begin or end with a space'
+  }
+  return undefined
+}
+
+function checkPassword(password: string): void {
+  if (password === SAMPLE_PASSWORD) {
+    throw new OperatorError(`${SAMPLE_PASSWORD} is the sample password that everybody knows: choose another.`)
+  }
+  if (password.length < MIN_PASSWORD_LENGTH || password.length > MAX_PASSWORD_LENGTH) {
+    throw new OperatorError(
+      `A password has ${MIN_PASSWORD_LENGTH} to ${MAX_PASSWORD_LENGTH} characters; this one has ${password.length}.`,
+    )
+  }
+}

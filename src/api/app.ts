@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { MAX_BODY_BYTES } from '../domain/limits.ts'
 import type { Quota } from '../domain/quota.ts'
 import { MINUTE_MS, type Clock } from '../lib/clock.ts'
@@ -55,6 +55,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const methods = new AllowedMethods(app)
 
   app.decorateRequest('identity', undefined)
+  // `parse` validates, with every faulty field at once.
+  app.setValidatorCompiler(() => () => true)
   app.setErrorHandler(sendProblem)
   acceptJson(app)
   observeRequests(app, { metrics, log })
@@ -86,8 +88,11 @@ function createServer({ log, tls, trustProxy }: AppOptions): FastifyInstance {
   const https = tls === undefined ? {} : { https: tls }
   return Fastify({
     ...https,
-    loggerInstance: log,
-    disableRequestLogging: true,
+    // Fastify's own words on requests and on listening would stand beside ours.
+    loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
+    logController: new LogController({ disableRequestLogging: true }),
+    // A logger of its own for each request is work that nothing here uses.
+    childLoggerFactory: logger => logger,
     genReqId: requestIds,
     requestIdHeader: false,
     trustProxy: trustProxy.length === 0 ? false : [...trustProxy],

@@ -44,7 +44,7 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
 }
 
 async function migrate(database: OpenedDatabase): Promise<void> {
-  const applied = await listAppliedMigrations(database.reads)
+  const applied = await listAppliedMigrations(database.writes)
   const unknown = applied.find(name => !MIGRATION_NAMES.includes(name))
   if (unknown !== undefined) {
     throw new OperatorError(

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
-import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify'
+import Fastify, { LogController, type FastifyInstance } from 'fastify'
 import { MAX_BODY_BYTES } from '../domain/limits.ts'
 import type { Quota } from '../domain/quota.ts'
 import { MINUTE_MS, type Clock } from '../lib/clock.ts'
@@ -15,12 +15,12 @@ import type { Users } from '../service/users.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
 import { AllowedMethods } from './methods.ts'
-import { observeRequests } from './observe.ts'
+import { logRequests, measureResponses } from './observe.ts'
 import { collectOpenApi } from './openapi.ts'
 import { buildProblem, HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS, type ProblemName } from './problems.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
-import { addServerRoutes } from './routes/server.ts'
+import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
 import { createHostCheck, HSTS_HEADER, SECURITY_HEADERS } from './security.ts'
@@ -59,22 +59,23 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setValidatorCompiler(() => () => true)
   app.setErrorHandler(sendProblem)
   acceptJson(app)
-  observeRequests(app, { metrics, log })
-  guard(app, options, methods)
-  app.setNotFoundHandler((request, reply) => {
-    const known = methods.find(request.url)
-    if (known === undefined) throw new HttpProblem('not-found', 'There is nothing at this address.')
-    if (request.method === 'OPTIONS') return reply.code(204).header('allow', known.allow).send()
-    const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
-    throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
-  })
+  if (log.isLevelEnabled('info')) logRequests(app, log)
+  guard(app, options)
+  answerUnknown(app, services.tokens, methods)
 
   await collectOpenApi(app, version)
-  addClusterRoutes(app, services)
-  addTokenRoutes(app, { ...services, clock })
-  await app.register(scope => addLoginRoutes(scope, services))
-  addUserRoutes(app, { ...services, quota })
-  addServerRoutes(app, { metrics, checkReady })
+  await app.register(async scope => {
+    addServerRoutes(scope, { checkReady })
+    await scope.register(inner => addLoginRoutes(inner, services))
+  })
+  await app.register(async scope => {
+    demandToken(scope, services.tokens)
+    addClusterRoutes(scope, services)
+    addTokenRoutes(scope, { ...services, clock })
+    addUserRoutes(scope, { ...services, quota })
+    addMetricsRoute(scope, metrics)
+    return Promise.resolve()
+  })
   return app
 }
 
@@ -82,12 +83,13 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string
 }
 
-function createServer({ log, tls, trustProxy }: AppOptions): FastifyInstance {
+function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyInstance {
   const requestIds = countRequestIds()
   // Fastify's types differ by protocol; nothing below does.
-  const https = tls === undefined ? {} : { https: tls }
+  const http = { ServerResponse: measureResponses(metrics) }
+  const protocol = tls === undefined ? { http } : { https: { ...http, ...tls } }
   return Fastify({
-    ...https,
+    ...protocol,
     // Fastify's own words on requests and on listening would stand beside ours.
     loggerInstance: log.child({}, { level: log.isLevelEnabled('warn') ? 'warn' : log.level }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -128,24 +130,40 @@ function toRoutableUrl(url: string): string {
   }
 }
 
-/** What happens before any route: the headers of every answer, the host, the token. */
-function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethods): void {
-  const isAllowedHost = createHostCheck(options.allowedHosts)
-  const { tokens } = options.services
+/** What happens before any route: the headers of every answer, and the host. */
+function guard(app: FastifyInstance, { allowedHosts, tls, trustProxy }: AppOptions): void {
+  const isAllowedHost = createHostCheck(allowedHosts)
+  const mayBeTls = tls !== undefined || trustProxy.length > 0
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS)
     reply.header('x-request-id', request.id)
-    if (request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
-    if (!isAllowedHost(request.host)) {
-      throw new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail)
-    }
-    if (!isOpen(request, methods)) request.identity = await authenticate(request.headers, tokens)
+    if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
+    if (isAllowedHost(request.headers.host)) done()
+    else done(new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail))
   })
 }
 
-function isOpen(request: FastifyRequest, methods: AllowedMethods): boolean {
-  return request.is404 ? methods.find(request.url)?.open === true : request.routeOptions.config.open === true
+/** Every route of the scope is answered with a token alone, and knows who sent it. */
+function demandToken(scope: FastifyInstance, tokens: Tokens): void {
+  scope.addHook('onRequest', (request, _reply, done) => {
+    authenticate(request.headers, tokens).then(identity => {
+      request.identity = identity
+      done()
+    }, done)
+  })
+}
+
+/** Addresses and methods without a route. Even that there is none is told only to who may ask. */
+function answerUnknown(app: FastifyInstance, tokens: Tokens, methods: AllowedMethods): void {
+  app.setNotFoundHandler(async (request, reply) => {
+    const known = methods.find(request.url)
+    if (known?.open !== true) request.identity = await authenticate(request.headers, tokens)
+    if (known === undefined) throw new HttpProblem('not-found', 'There is nothing at this address.')
+    if (request.method === 'OPTIONS') return reply.code(204).header('allow', known.allow).send()
+    const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
+    throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
+  })
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, ProblemName>> = {

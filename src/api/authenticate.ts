@@ -7,16 +7,19 @@ import type { Identity, Tokens } from '../service/tokens.ts'
  * <token>` or `Authorization: Bearer <token>`. Rejects with `NotAuthenticated`, or with `InvalidRequest`
  * when both headers are there and differ.
  */
-export async function authenticate(headers: IncomingHttpHeaders, tokens: Tokens): Promise<Identity> {
+export function authenticate(headers: IncomingHttpHeaders, tokens: Tokens): Promise<Identity> {
   const requested = headers['authentication']
   const standard = headers.authorization
   const [one, other] = [readToken(requested), readToken(standard)]
   if (requested !== undefined && standard !== undefined && (one === undefined || one !== other)) {
-    throw new InvalidRequest({ Authentication: ['differs from the header Authorization; send one of them'] })
+    const message = 'differs from the header Authorization; send one of them'
+    return Promise.reject(new InvalidRequest({ Authentication: [message] }))
   }
   const token = one ?? other
   if (token === undefined) {
-    throw new NotAuthenticated('This needs a token: send the header Authorization: Token <token>.')
+    return Promise.reject(
+      new NotAuthenticated('This needs a token: send the header Authorization: Token <token>.'),
+    )
   }
   return tokens.authenticate(token)
 }

@@ -43,7 +43,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answered without a token. */
     open?: boolean
-    operationId?: string
   }
   interface FastifyRequest {
     /** Set for every route that is not open. */
@@ -70,13 +69,15 @@ export function addOperation<O extends Operation>(
   handler: (input: Input<StaticOf<O['query']>, StaticOf<O['body']>>) => Promise<unknown>,
   checkFor?: (request: FastifyRequest) => Check<O['body'] & TObject>,
 ): void {
+  const { method, url } = operation
   const querySchema = operation.query ?? NO_QUERY
   app.route({
-    method: operation.method,
-    url: operation.url,
-    config: { open: operation.open ?? false, operationId: operation.id },
+    method,
+    url,
+    config: { open: operation.open ?? false },
     schema: toFastifySchema(operation),
     handler: (request, reply) => {
+      reply.raw.route = url
       const query = parse(querySchema, request.query, 'query') as StaticOf<O['query']>
       const body = (
         operation.body ? parse(operation.body, request.body, 'body', checkFor?.(request)) : {}

@@ -57,6 +57,7 @@ export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
+  reply.raw.route ??= request.routeOptions.url ?? 'unmatched'
   const { name, detail, fields, headers } = toAnswer(error)
   const problem = { ...buildProblem(name, detail, request.id), ...fields }
   if (problem.status >= 500) request.log.error({ request_id: request.id, err: error }, 'request failed')

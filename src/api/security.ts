@@ -1,18 +1,22 @@
 import { isIP } from 'node:net'
 
 /**
- * For every answer; the pages of the documentation bring a policy of their own. Written once at the start
- * of the process: computing them for each answer costs a tenth of a GET.
+ * For every answer. As few as do the work: writing them is a tenth of a GET. What only matters to a browser
+ * that shows a page is in {@link PAGE_HEADERS}.
  */
 export const SECURITY_HEADERS = {
-  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
-  'cross-origin-opener-policy': 'same-origin',
   // Answers differ by user; none may stay in a cache on the way.
   'cache-control': 'no-store',
+} as const
+
+/** For answers that a browser shows as a page; its own policy comes on top. */
+export const PAGE_HEADERS = {
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
 } as const
 
 /** Only where the answer came over TLS: two years. */
@@ -24,9 +28,15 @@ export const HSTS_HEADER = 'max-age=63072000; includeSubDomains'
  */
 export function createHostCheck(allowedHosts: readonly string[]): (host: string | undefined) => boolean {
   const allowed = new Set(['localhost', ...allowedHosts])
-  return host => {
-    if (host === undefined) return false
+  const isAllowed = (host: string) => {
     const name = host.replace(/:\d{1,5}$/, '').toLowerCase()
     return allowed.has(name) || isIP(name) === 4 || (name.startsWith('[') && isIP(name.slice(1, -1)) === 6)
+  }
+  // Nearly every request names the host of the one before.
+  let last = ''
+  return host => {
+    if (host === undefined || (host !== last && !isAllowed(host))) return false
+    last = host
+    return true
   }
 }

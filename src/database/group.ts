@@ -7,24 +7,14 @@ import type { Tables } from './tables.ts'
  */
 export class WriteQueue {
   readonly #db: Kysely<Tables>
-  readonly #aroundWrite: () => void
   #last: Promise<unknown> = Promise.resolve()
 
-  /** `aroundWrite` is called before and after every transaction. */
-  constructor(db: Kysely<Tables>, aroundWrite: () => void = () => undefined) {
+  constructor(db: Kysely<Tables>) {
     this.#db = db
-    this.#aroundWrite = aroundWrite
   }
 
   transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    const result = this.#last.then(async () => {
-      this.#aroundWrite()
-      try {
-        return await this.#db.transaction().execute(work)
-      } finally {
-        this.#aroundWrite()
-      }
-    })
+    const result = this.#last.then(() => this.#db.transaction().execute(work))
     this.#last = result.catch(() => undefined)
     return result
   }

@@ -70,7 +70,7 @@ export class SqliteConnection {
     }
   }
 
-  execute(sql: string, parameters: readonly unknown[]): { rows: unknown[]; changes: bigint } {
+  execute(sql: string, parameters: readonly unknown[]): Executed {
     try {
       const { statement, returnsRows } = this.#prepare(sql)
       const values = parameters as Parameters<StatementSync['all']>
@@ -120,32 +120,35 @@ export function openSqlite(path: string): OpenedDatabase {
   const reading = new SqliteConnection(path)
   const turn = new ReadTurn(reading)
 
-  const reads = createKysely((sql, parameters) => ({ rows: turn.rows(sql, parameters), changes: 0n }))
-  const writes = createKysely((sql, parameters) => writing.execute(sql, parameters))
-  const queue = new WriteQueue(writes, () => {
-    turn.end()
-  })
+  const reads = createKysely(async (sql, parameters) => ({
+    rows: await turn.rows(sql, parameters),
+    changes: 0n,
+  }))
+  const writes = createKysely((sql, parameters) => Promise.resolve(writing.execute(sql, parameters)))
+  const queue = new WriteQueue(writes)
 
   return {
     dialect: 'sqlite',
     reads,
     writes,
-    // Not async: an error here must still reject.
     read: <Row>(query: CompiledQuery<Row>) =>
-      new Promise<readonly Row[]>(resolve => {
-        resolve(turn.rows(query.sql, query.parameters) as Row[])
-      }),
+      turn.rows(query.sql, query.parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
     close: async () => {
       await queue.idle()
-      turn.end()
+      await turn.idle()
       reading.close()
       writing.close()
     },
   }
 }
 
-type Execute = (sql: string, parameters: readonly unknown[]) => { rows: unknown[]; changes: bigint }
+interface Executed {
+  readonly rows: readonly unknown[]
+  readonly changes: bigint
+}
+
+type Execute = (sql: string, parameters: readonly unknown[]) => Promise<Executed>
 
 function createKysely(execute: Execute): Kysely<Tables> {
   return new Kysely<Tables>({
@@ -170,11 +173,10 @@ class SqliteDriver implements Driver {
 
   constructor(execute: Execute) {
     this.#connection = {
-      executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> =>
-        new Promise(resolve => {
-          const { rows, changes } = execute(query.sql, query.parameters)
-          resolve({ rows: rows as Row[], numAffectedRows: changes })
-        }),
+      executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+        const { rows, changes } = await execute(query.sql, query.parameters)
+        return { rows: rows as Row[], numAffectedRows: changes }
+      },
       streamQuery: () => {
         throw new Error('queries on SQLite are not streamed')
       },

@@ -1,33 +1,58 @@
 import type { SqliteConnection } from './sqlite.ts'
 
+interface Waiting {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+  readonly resolve: (rows: readonly unknown[]) => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
- * The reads of one event-loop turn share one read transaction: taking and dropping the lock of the WAL file
- * costs more than a lookup. The transaction never outlives its turn, so nothing read is older than the turn,
- * and other processes find the file free.
+ * The reads of one event-loop turn, done together in one read transaction. Taking and dropping the lock of
+ * the WAL file costs more than a lookup, and answers that are written one right after the other cost the
+ * kernel half. The transaction is over before anybody hears of its rows, so nothing read is older than the
+ * turn, no write waits for it, and other processes find the file free.
  */
 export class ReadTurn {
   readonly #connection: SqliteConnection
-  #open = false
+  #waiting: Waiting[] = []
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection
   }
 
-  rows(sql: string, parameters: readonly unknown[]): unknown[] {
-    if (!this.#open) {
-      this.#connection.exec('begin')
-      this.#open = true
-      setImmediate(() => {
-        this.end()
-      })
-    }
-    return this.#connection.execute(sql, parameters).rows
+  rows(sql: string, parameters: readonly unknown[]): Promise<readonly unknown[]> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ sql, parameters, resolve, reject })
+      if (this.#waiting.length === 1) {
+        setImmediate(() => {
+          this.#readAll()
+        })
+      }
+    })
   }
 
-  /** Called before and after every write as well, so that whoever saw a write answered also reads it. */
-  end(): void {
-    if (!this.#open) return
-    this.#open = false
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#waiting.length > 0) await new Promise(resolve => setImmediate(resolve))
+  }
+
+  #readAll(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    try {
+      this.#connection.exec('begin')
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+      return
+    }
+    for (const { sql, parameters, resolve, reject } of waiting) {
+      try {
+        resolve(this.#connection.execute(sql, parameters).rows)
+      } catch (error) {
+        reject(error)
+      }
+    }
     this.#connection.exec('commit')
   }
 }

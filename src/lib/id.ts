@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** `bytes` of randomness as text that is safe in URLs, headers and cookies. */
 export function randomText(bytes: number): string {
@@ -6,5 +6,5 @@ export function randomText(bytes: number): string {
 }
 
 export function sha256Hex(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text, 'hex')
 }

@@ -1,36 +1,62 @@
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+
+/** Upper bounds of the buckets, in seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
+
+const NAME = 'clusters_http_request_duration_seconds'
+
+/** How often each duration was seen for one method, route and status. */
+class Durations {
+  readonly #counts = new Float64Array(BUCKETS.length + 1)
+  #sum = 0
+
+  observe(seconds: number): void {
+    let bucket = 0
+    while (bucket < BUCKETS.length && seconds > (BUCKETS[bucket] ?? 0)) bucket += 1
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + 1
+    this.#sum += seconds
+  }
+
+  render(labels: string): string[] {
+    let count = 0
+    const buckets = [...this.#counts].map((seen, index) => {
+      count += seen
+      return `${NAME}_bucket{le="${BUCKETS[index] ?? '+Inf'}",${labels}} ${count}`
+    })
+    return [...buckets, `${NAME}_sum{${labels}} ${this.#sum}`, `${NAME}_count{${labels}} ${count}`]
+  }
+}
 
 /** What the server measures of itself, in Prometheus' text form. One registry for each server. */
 export class Metrics {
   readonly #registry = new Registry()
-  readonly #requests: Histogram
-  /** One child for each route and status: finding it by its labels costs more than the observation. */
-  readonly #children = new Map<string, ReturnType<Histogram['labels']>>()
+  // Our own histogram: prom-client's looks its labels up for each observation, which is a tenth of a GET.
+  readonly #requests = new Map<string, Durations>()
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
-    this.#requests = new Histogram({
-      name: 'clusters_http_request_duration_seconds',
-      help: 'Time from the request to the end of its answer.',
-      labelNames: ['method', 'route', 'status'],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      registers: [this.#registry],
-    })
   }
 
   /** `route` is a pattern, never a path: each distinct one is kept for ever. */
   observeRequest(method: string, route: string, status: number, seconds: number): void {
-    const key = `${method} ${route} ${status}`
-    let child = this.#children.get(key)
-    if (child === undefined) {
-      child = this.#requests.labels(method, route, String(status))
-      this.#children.set(key, child)
+    const labels = `method="${method}",route="${route}",status="${status}"`
+    let durations = this.#requests.get(labels)
+    if (durations === undefined) {
+      durations = new Durations()
+      this.#requests.set(labels, durations)
     }
-    child.observe(seconds)
+    durations.observe(seconds)
   }
 
-  render(): Promise<string> {
-    return this.#registry.metrics()
+  async render(): Promise<string> {
+    const requests = [...this.#requests].flatMap(([labels, durations]) => durations.render(labels))
+    return [
+      await this.#registry.metrics(),
+      `# HELP ${NAME} Time from the head of the request to the end of its answer.`,
+      `# TYPE ${NAME} histogram`,
+      ...requests,
+      '',
+    ].join('\n')
   }
 
   get contentType(): string {

@@ -4,29 +4,23 @@ import type { Metrics } from '../../lib/metrics.ts'
 import { addOperation } from '../operation.ts'
 import { isProblemName } from '../problems.ts'
 import { renderProblemPage } from '../problem-page.ts'
+import { PAGE_HEADERS } from '../security.ts'
 import { getHealth, getMetrics, getOpenApi, getProblemPage, getReadiness } from '../schemas/server.ts'
 
 const PAGE_POLICY =
   "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-export interface ServerRoutesOptions {
-  readonly metrics: Metrics
-  /** Rejects with `Unavailable` when the database does not answer. */
-  readonly checkReady: () => Promise<void>
-}
-
-/** Operations and documentation. */
-export function addServerRoutes(app: FastifyInstance, { metrics, checkReady }: ServerRoutesOptions): void {
+/** Operations and documentation. `checkReady` rejects with `Unavailable` when the database does not answer. */
+export function addServerRoutes(
+  app: FastifyInstance,
+  { checkReady }: { checkReady: () => Promise<void> },
+): void {
   addOperation(app, getHealth, () => Promise.resolve({ status: 'ok' }))
 
   addOperation(app, getReadiness, async () => {
     await checkReady()
     return { status: 'ok' }
   })
-
-  addOperation(app, getMetrics, async ({ reply }) =>
-    reply.header('content-type', metrics.contentType).send(await metrics.render()),
-  )
 
   // Made at the first question: it takes longer than the rest of a start.
   let document: string | undefined
@@ -38,7 +32,14 @@ export function addServerRoutes(app: FastifyInstance, { metrics, checkReady }: S
   addOperation(app, getProblemPage, ({ request, reply }) => {
     const { name } = request.params as { name: string }
     if (!isProblemName(name)) throw new NotFound('There is no such kind of problem.')
-    reply.headers({ 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY })
+    reply.headers({ ...PAGE_HEADERS, 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY })
     return Promise.resolve(reply.send(renderProblemPage(name)))
   })
+}
+
+/** Not open, unlike the others: it tells what the server is used for. */
+export function addMetricsRoute(app: FastifyInstance, metrics: Metrics): void {
+  addOperation(app, getMetrics, async ({ reply }) =>
+    reply.header('content-type', metrics.contentType).send(await metrics.render()),
+  )
 }

@@ -7,7 +7,7 @@ import { openDatabase, type Database, type DatabaseLocation } from './database/o
 import { lockForServer } from './database/server-lock.ts'
 import { hasUsers } from './database/users.ts'
 import { OperatorError, Unavailable } from './domain/errors.ts'
-import { SAMPLE_PASSWORD, SAMPLE_USERNAMES } from './domain/user.ts'
+import { SAMPLE_PASSWORD, SAMPLE_USERNAMES, type User } from './domain/user.ts'
 import { SECOND_MS, systemClock, type Clock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
 import { Metrics } from './lib/metrics.ts'
@@ -31,6 +31,8 @@ export interface ServeOptions {
 export interface RunningServer {
   readonly url: string
   readonly hasSampleUsers: boolean
+  /** A token without a login. */
+  issueToken(user: User): Promise<string>
   /** Answers what is under way, then lets go of everything. */
   stop(): Promise<void>
 }
@@ -98,7 +100,12 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     undo.push(startSweepingWithLog(database, config, clock, log))
     undo.push(() => closeApp(app))
     const url = await listen(app, config)
-    return { url, hasSampleUsers, stop: cleanUp }
+    return {
+      url,
+      hasSampleUsers,
+      issueToken: async user => (await tokens.issueForLogin(user)).value,
+      stop: cleanUp,
+    }
   } catch (error) {
     await cleanUp()
     throw error

@@ -55,11 +55,9 @@ export class PasswordHasher {
   }
 
   #start(): Worker {
-    // From source (tests, development) the thread needs the same loader that runs us.
-    const fromSource = import.meta.url.endsWith('.ts')
-    const worker = fromSource
-      ? new Worker(new URL('./password-thread.ts', import.meta.url), { execArgv: ['--import', 'tsx'] })
-      : new Worker(new URL('./password-thread.js', import.meta.url))
+    // A thread cannot be started from TypeScript on every Node: from source (tests) it comes from the build.
+    const file = import.meta.url.replace('/src/lib/', '/dist/lib/').replace(/password\.[tj]s$/, 'password-thread.js')
+    const worker = new Worker(new URL(file))
     worker.on('message', (answer: PasswordAnswer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)

@@ -36,21 +36,23 @@ export class Users {
     return listAccounts(this.#database.reads)
   }
 
-  /** Rejects with an `OperatorError` when the name is taken. */
+  /** Rejects with an `OperatorError` when the name is taken, or the password will not do. */
   async add(
     user: { username: string; password: string; isAdministrator: boolean },
     passwords: PasswordHasher,
   ): Promise<void> {
     checkPassword(user.password)
-    const password = await passwords.hash(user.password)
+    await this.addWithHash({ ...user, password: await passwords.hash(user.password) })
+  }
+
+  /** The same with a password that is hashed already. */
+  async addWithHash(user: { username: string; password: string; isAdministrator: boolean }): Promise<void> {
     const { dialect } = this.#database
     const added = await this.#database.transaction(async trx => {
       const numbers = await takeNumbers(trx, dialect, { users: 1 })
       return insertUser(trx, {
+        ...user,
         id: numbers.users,
-        username: user.username,
-        password,
-        isAdministrator: user.isAdministrator,
         disabledAt: null,
         createdAt: toTimestamp(this.#clock()),
       })

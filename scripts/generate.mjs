@@ -1,0 +1,29 @@
+// Writes what is made from the code and committed: openapi.json, operations.txt, docs/problems.md.
+// With --check it writes nothing, and fails when one of them is stale.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { prepare, root } from './prepare.mjs'
+
+prepare()
+const { describeApi } = await import('../dist/api/describe.js')
+const { openApi, operations, problems } = await describeApi()
+const files = { 'openapi.json': openApi, 'operations.txt': operations, 'docs/problems.md': problems }
+
+const isCheck = process.argv.includes('--check')
+for (const [name, content] of Object.entries(files)) {
+  const path = join(root, name)
+  if (!isCheck) {
+    writeFileSync(path, content)
+  } else if (read(path) !== content) {
+    process.stderr.write(`${name} is stale: run "npm run generate" and commit what it writes\n`)
+    process.exitCode = 1
+  }
+}
+
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -16,7 +16,7 @@ import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
 import { AllowedMethods } from './methods.ts'
 import { logRequests, measureResponses } from './observe.ts'
-import { collectOpenApi } from './openapi.ts'
+import { addDocumentation, collectOpenApi } from './openapi.ts'
 import { buildProblem, HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS, type ProblemName } from './problems.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
@@ -66,6 +66,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await collectOpenApi(app, version)
   await app.register(async scope => {
     addServerRoutes(scope, { checkReady })
+    await addDocumentation(scope)
     await scope.register(inner => addLoginRoutes(inner, services))
   })
   await app.register(async scope => {

@@ -2,7 +2,8 @@ import type { FastifyInstance } from 'fastify'
 
 interface Pattern {
   readonly matches: RegExp
-  readonly open: boolean
+  /** Asked when it is needed: a scope may open its routes after we have heard of them. */
+  readonly isOpen: () => boolean
   readonly methods: Set<string>
 }
 
@@ -12,10 +13,11 @@ export class AllowedMethods {
 
   /** Listens to the routes that are added to the app from now on. */
   constructor(app: FastifyInstance) {
-    app.addHook('onRoute', ({ url, method, config }) => {
+    app.addHook('onRoute', route => {
+      const { url, method } = route
       const pattern = this.#patterns.get(url) ?? {
         matches: toRegExp(url),
-        open: config?.open === true,
+        isOpen: () => route.config?.open === true,
         methods: new Set(['OPTIONS']),
       }
       for (const one of [method].flat()) pattern.methods.add(one)
@@ -26,8 +28,8 @@ export class AllowedMethods {
   /** `undefined` when there is nothing at this address. */
   find(url: string): { readonly open: boolean; readonly allow: string } | undefined {
     const [path = ''] = url.split('?', 1)
-    for (const { matches, open, methods } of this.#patterns.values()) {
-      if (matches.test(path)) return { open, allow: [...methods].sort().join(', ') }
+    for (const { matches, isOpen, methods } of this.#patterns.values()) {
+      if (matches.test(path)) return { open: isOpen(), allow: [...methods].sort().join(', ') }
     }
     return undefined
   }

@@ -1,5 +1,7 @@
 import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import { PAGE_HEADERS } from './security.ts'
 
 /** Collects the routes that are added from now on; `app.swagger()` then gives the document. */
 export async function collectOpenApi(app: FastifyInstance, version: string): Promise<void> {
@@ -39,6 +41,27 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
         },
       },
     },
+  })
+}
+
+const DOCUMENTATION_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+/** The page `/docs`, with all it needs; its own policy lets nothing else in. */
+export async function addDocumentation(app: FastifyInstance): Promise<void> {
+  await app.register(async scope => {
+    scope.addHook('onRoute', route => {
+      route.config = { ...route.config, open: true }
+    })
+    scope.addHook('onRequest', (_request, reply, done) => {
+      reply.headers(PAGE_HEADERS)
+      done()
+    })
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: DOCUMENTATION_POLICY,
+      uiConfig: { deepLinking: false, persistAuthorization: false },
+    })
   })
 }
 

@@ -15,7 +15,8 @@ import type { Users } from '../service/users.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
 import { AllowedMethods } from './methods.ts'
-import { logRequests, measureResponses } from './observe.ts'
+import { logRequests } from './request-log.ts'
+import { createResponseClass } from './response.ts'
 import { addDocumentation, collectOpenApi } from './openapi.ts'
 import { buildProblem, HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS, type ProblemName } from './problems.ts'
@@ -23,7 +24,7 @@ import { addClusterRoutes } from './routes/clusters.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
-import { createHostCheck, HSTS_HEADER, SECURITY_HEADERS } from './security.ts'
+import { createHostCheck, HSTS_HEADER } from './security.ts'
 
 export interface AppOptions {
   readonly services: {
@@ -87,7 +88,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyInstance {
   const requestIds = countRequestIds()
   // Fastify's types differ by protocol; nothing below does.
-  const http = { ServerResponse: measureResponses(metrics) }
+  const http = { ServerResponse: createResponseClass(metrics) }
   const protocol = tls === undefined ? { http } : { https: { ...http, ...tls } }
   return Fastify({
     ...protocol,
@@ -131,14 +132,13 @@ function toRoutableUrl(url: string): string {
   }
 }
 
-/** What happens before any route: the headers of every answer, and the host. */
+/** What happens before any route. */
 function guard(app: FastifyInstance, { allowedHosts, tls, trustProxy }: AppOptions): void {
   const isAllowedHost = createHostCheck(allowedHosts)
   const mayBeTls = tls !== undefined || trustProxy.length > 0
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(SECURITY_HEADERS)
-    reply.header('x-request-id', request.id)
+    reply.raw.requestId = request.id
     if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
     if (isAllowedHost(request.headers.host)) done()
     else done(new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail))

@@ -1,9 +1,11 @@
 import type { SqliteConnection } from './sqlite.ts'
 
+type Rows = readonly unknown[]
+
 interface Waiting {
   readonly sql: string
   readonly parameters: readonly unknown[]
-  readonly resolve: (rows: readonly unknown[]) => void
+  readonly resolve: (rows: Rows) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -11,7 +13,8 @@ interface Waiting {
  * The reads of one event-loop turn, done together in one read transaction. Taking and dropping the lock of
  * the WAL file costs more than a lookup, and answers that are written one right after the other cost the
  * kernel half. The transaction is over before anybody hears of its rows, so nothing read is older than the
- * turn, no write waits for it, and other processes find the file free.
+ * turn, no write waits for it, and other processes find the file free. Equal questions of one turn have one
+ * answer: most often they ask whose token it is.
  */
 export class ReadTurn {
   readonly #connection: SqliteConnection
@@ -21,7 +24,7 @@ export class ReadTurn {
     this.#connection = connection
   }
 
-  rows(sql: string, parameters: readonly unknown[]): Promise<readonly unknown[]> {
+  rows(sql: string, parameters: readonly unknown[]): Promise<Rows> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sql, parameters, resolve, reject })
       if (this.#waiting.length === 1) {
@@ -46,9 +49,16 @@ export class ReadTurn {
       for (const { reject } of waiting) reject(error)
       return
     }
+    const answers = new Map<string, Rows>()
     for (const { sql, parameters, resolve, reject } of waiting) {
       try {
-        resolve(this.#connection.execute(sql, parameters).rows)
+        const question = `${sql}\n${JSON.stringify(parameters)}`
+        let rows = answers.get(question)
+        if (rows === undefined) {
+          rows = this.#connection.execute(sql, parameters).rows
+          answers.set(question, rows)
+        }
+        resolve(rows)
       } catch (error) {
         reject(error)
       }

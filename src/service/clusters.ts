@@ -71,7 +71,7 @@ export class Clusters {
     this.#clock = options.clock
     this.#quota = options.quota
     this.#placement = options.placement
-    this.#creations = new CommitGroup(database, (trx, creations) => this.#createAll(trx, creations))
+    this.#creations = new CommitGroup(database, (trx, creations) => this.createAll(trx, creations))
   }
 
   /**
@@ -134,7 +134,7 @@ export class Clusters {
   }
 
   /** Answers every request of a group, in order of arrival; see {@link CommitGroup}. */
-  async #createAll(
+  async createAll(
     trx: Transaction<Tables>,
     creations: readonly Creation[],
   ): Promise<Outcome<CreatedCluster>[]> {

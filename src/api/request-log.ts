@@ -1,32 +1,7 @@
-import { ServerResponse, type IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../lib/log.ts'
-import type { Metrics } from '../lib/metrics.ts'
 
 const MAX_LOGGED_PATH = 200
-
-declare module 'http' {
-  interface ServerResponse {
-    /** The pattern of the route that answers, for the metrics; see {@link measureResponses}. */
-    route?: string
-  }
-}
-
-/**
- * Node's response, measured from its making to its end. A hook of Fastify's for each request would cost more
- * than all that is measured.
- */
-export function measureResponses(metrics: Metrics): typeof ServerResponse {
-  return class MeasuredResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
-    readonly #startedAt = performance.now()
-
-    override end(...args: unknown[]): this {
-      const seconds = (performance.now() - this.#startedAt) / 1000
-      metrics.observeRequest(this.req.method ?? '', this.route ?? 'unmatched', this.statusCode, seconds)
-      return Reflect.apply(super.end, this, args) as this
-    }
-  }
-}
 
 /** Logs every request in one line. */
 export function logRequests(app: FastifyInstance, log: Log): void {

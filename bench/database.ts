@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { openDatabase } from '../src/database/open.ts'
+import { SqliteConnection } from '../src/database/sqlite.ts'
+import { systemClock } from '../src/lib/clock.ts'
+import { Clusters } from '../src/service/clusters.ts'
+import { loadFixture } from '../src/service/fixtures.ts'
+import { median } from './compare.ts'
+
+/** Gives alice so many clusters that have been stopped, straight in the file. */
+export function fillDatabase(folder: string, count: number): void {
+  const connection = new SqliteConnection(join(folder, 'clusters.db'))
+  connection.exec(`
+    begin immediate;
+    insert into clusters (id, creator_id, name, cpus, memory, workers, runtime, environment, status, reason,
+      engine, home, created_at, ended_at)
+    with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${count})
+    select n, 1, 'cluster-' || n, 10, 10, 1, 'idle', '{}', 'stopped', 'completed', 'none', 'none',
+      strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now') from numbers;
+    update counters set last_cluster_id = ${count};
+    commit`)
+  connection.close()
+}
+
+/** Milliseconds for one create after the other, in the group and in a transaction of its own. */
+export async function measureAlone(folder: string, rounds: number): Promise<{ grouped: number; alone: number }> {
+  const database = await openDatabase({ kind: 'sqlite', path: join(folder, 'clusters.db') })
+  const text = '[{"model": "launcher.user", "pk": 1, "fields": {"username": "alice", "password": "!"}}]'
+  await loadFixture(database, { text, clock: systemClock })
+  const quota = { clusters: null, cpus: null, memory_gib: null }
+  const placement = { engine: 'none', home: 'none', reason: 'none_configured', message: '' } as const
+  const clusters = new Clusters(database, { clock: systemClock, quota, placement })
+  const user = { id: 1, username: 'alice', isAdministrator: false }
+  const request = {
+    cpus: 10,
+    memory: 10,
+    name: undefined,
+    workers: 1,
+    runtime: 'idle',
+    command: null,
+    environment: {},
+    idleTimeoutSeconds: null,
+    lifetimeSeconds: null,
+  }
+  const creation = { user, request, idempotencyKey: undefined }
+  const grouped: number[] = []
+  const alone: number[] = []
+  for (let round = 0; round < rounds * 2; round++) {
+    grouped.push(await time(() => clusters.create(user, request, undefined)))
+    alone.push(await time(() => database.transaction(trx => clusters.createAll(trx, [creation]))))
+  }
+  await database.close()
+  return { grouped: median(grouped), alone: median(alone) }
+}
+
+const CREATES = 500
+
+async function time(create: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  for (let count = 0; count < CREATES; count++) await create()
+  return (performance.now() - startedAt) / CREATES
+}

@@ -1,0 +1,256 @@
+import { writeFileSync } from 'node:fs'
+import { startPostgres } from '../test/support/postgres.ts'
+import { measureInTurn, median, type Rounds } from './compare.ts'
+import { fillDatabase, measureAlone } from './database.ts'
+import { makeFolder, onServerCore, residentMb, runLoad, startBare, startClusters, type Server } from './processes.ts'
+import { ProfileFolder } from './profile.ts'
+import { renderReport, type Line } from './report.ts'
+import { CLUSTER_REQUEST, createClusters, logIn, logInWithoutPause } from './session.ts'
+
+const ROUNDS: Rounds = { count: Number(process.env['BENCH_ROUNDS'] ?? 5), seconds: 3 }
+const CONNECTIONS = 64
+/** GETs ask for so many different clusters in turn. */
+const CLUSTERS = 1000
+
+const lines: Line[] = []
+function note(line: Line): void {
+  lines.push(line)
+  process.stdout.write(`${line.what}: ${line.figure.toFixed(2)} ${line.unit} (goal ${line.goal})\n`)
+}
+
+/** Runs on a server with a database of its own, and cleans up after it. */
+async function withServer<T>(
+  settings: Readonly<Record<string, string>>,
+  work: (server: Server, folder: string) => Promise<T>,
+  nodeArgs: readonly string[] = [],
+): Promise<T> {
+  const folder = makeFolder()
+  const server = await startClusters({ CLUSTERS_DATA_DIR: folder.path, ...settings }, nodeArgs)
+  try {
+    return await work(server, folder.path)
+  } finally {
+    await server.stop()
+    folder.remove()
+  }
+}
+
+async function withBare<T>(bytes: number, work: (bare: Server) => Promise<T>): Promise<T> {
+  const bare = await startBare(bytes)
+  try {
+    return await work(bare)
+  } finally {
+    await bare.stop()
+  }
+}
+
+const clusterPaths = Array.from({ length: CLUSTERS }, (_, index) => `/clusters/${index + 1}`)
+
+async function benchGetAndPost(
+  settings: Readonly<Record<string, string>>,
+  options: { name: string; alsoPids: readonly number[]; get: [number, number]; post: [number, number] },
+): Promise<void> {
+  await withServer(settings, async server => {
+    const { headers } = await logIn(server)
+    const bytes = await createClusters(server, { headers }, CLUSTERS)
+    await withBare(bytes, async bare => {
+      const { alsoPids } = options
+      const get = await measureInTurn(
+        {
+          peer: { server: bare, load: { connections: CONNECTIONS } },
+          ours: { server, alsoPids, load: { connections: CONNECTIONS, headers, paths: clusterPaths } },
+        },
+        ROUNDS,
+      )
+      const [getGoal, getFloor] = options.get
+      note({
+        what: `GET /clusters/:id, ${options.name}, ${CLUSTERS} clusters in turn`,
+        figure: get.ours.perSecond / get.peer.perSecond,
+        unit: 'of peer',
+        goal: getGoal,
+        floor: getFloor,
+        ...get,
+      })
+      const post = { method: 'POST', connections: CONNECTIONS, body: CLUSTER_REQUEST, headers } as const
+      const posts = await measureInTurn(
+        {
+          peer: { server: bare, load: post },
+          ours: { server, alsoPids, load: { ...post, paths: ['/clusters'] } },
+        },
+        ROUNDS,
+      )
+      const [postGoal, postFloor] = options.post
+      note({
+        what: `POST /clusters, ${options.name}, on disk before the answer`,
+        figure: posts.ours.perSecond / posts.peer.perSecond,
+        unit: 'of peer',
+        goal: postGoal,
+        floor: postFloor,
+        ...posts,
+      })
+    })
+  })
+}
+
+/** One cluster asked for by everybody, and what a stream of POSTs or of logins does to GETs. */
+async function benchBeside(): Promise<void> {
+  await withServer({}, async server => {
+    const { headers } = await logIn(server)
+    const bytes = await createClusters(server, { headers }, CLUSTERS)
+    const get = { connections: CONNECTIONS, headers, paths: clusterPaths }
+    const posting = async (stopped: () => boolean) => {
+      while (!stopped()) {
+        await runLoad({
+          url: server.url,
+          connections: 8,
+          seconds: 1,
+          method: 'POST',
+          headers,
+          body: CLUSTER_REQUEST,
+          paths: ['/clusters'],
+        })
+      }
+    }
+    const results = await measureInTurn(
+      {
+        alone: { server, load: get },
+        beside: { server, load: get, beside: posting },
+        logins: { server, load: get, beside: stopped => logInWithoutPause(server, 4, stopped) },
+      },
+      ROUNDS,
+    )
+    note({
+      what: 'p99 of GETs beside 8 connections that POST, to GETs alone',
+      figure: results.beside.p99Ms / results.alone.p99Ms,
+      unit: 'times',
+      goal: 3,
+      least: true,
+      ours: results.beside,
+      peer: results.alone,
+    })
+    note({
+      what: 'GETs kept beside 4 clients that log in without pause',
+      figure: results.logins.perSecond / results.alone.perSecond,
+      unit: 'of peer',
+      goal: 0.85,
+      ours: results.logins,
+      peer: results.alone,
+    })
+    await withBare(bytes, async bare => {
+      const one = await measureInTurn(
+        {
+          peer: { server: bare, load: { connections: CONNECTIONS } },
+          ours: { server, load: { ...get, paths: ['/clusters/1'] } },
+        },
+        ROUNDS,
+      )
+      const figure = one.ours.perSecond / one.peer.perSecond
+      note({ what: 'GET of the same cluster by everybody', figure, unit: 'of peer', goal: 0.6, floor: 0.5, ...one })
+    })
+  })
+}
+
+async function benchList(): Promise<void> {
+  const few = makeFolder()
+  const many = makeFolder()
+  const small = await startClusters({ CLUSTERS_DATA_DIR: few.path })
+  const large = await startClusters({ CLUSTERS_DATA_DIR: many.path })
+  fillDatabase(few.path, 1000)
+  fillDatabase(many.path, 1_000_000)
+  const [alice, bob] = [await logIn(small), await logIn(large)]
+  const path = '/clusters?limit=50'
+  const page = await (await fetch(small.url + path, { headers: alice.headers })).text()
+  await withBare(page.length, async bare => {
+    const load = { connections: CONNECTIONS, paths: [path] }
+    const results = await measureInTurn(
+      {
+        peer: { server: bare, load: { connections: CONNECTIONS } },
+        ours: { server: small, load: { ...load, headers: alice.headers } },
+        large: { server: large, load: { ...load, headers: bob.headers } },
+      },
+      ROUNDS,
+    )
+    note({
+      what: `GET /clusters?limit=50 (${page.length} bytes)`,
+      figure: results.ours.perSecond / results.peer.perSecond,
+      unit: 'of peer',
+      goal: 0.18,
+      floor: 0.12,
+      ours: results.ours,
+      peer: results.peer,
+    })
+    note({
+      what: 'the same out of 1,000,000 clusters, to out of 1,000',
+      figure: results.large.perSecond / results.ours.perSecond,
+      unit: 'of peer',
+      goal: 0.8,
+      ours: results.large,
+      peer: results.ours,
+    })
+  })
+  await small.stop()
+  await large.stop()
+  few.remove()
+  many.remove()
+}
+
+async function benchOneConnection(): Promise<void> {
+  const folder = makeFolder()
+  const { grouped, alone } = await measureAlone(folder.path, ROUNDS.count)
+  folder.remove()
+  note({
+    what: 'one caller: time of a create in the group, to a transaction of its own',
+    figure: grouped / alone,
+    unit: 'times',
+    goal: 1.1,
+    least: true,
+  })
+}
+
+async function benchStart(): Promise<void> {
+  const folder = makeFolder()
+  const seconds: number[] = []
+  const memory: number[] = []
+  for (let round = 0; round < ROUNDS.count; round++) {
+    const startedAt = performance.now()
+    const server = await startClusters({ CLUSTERS_DATA_DIR: folder.path })
+    const answer = await fetch(`${server.url}/healthz`)
+    if (answer.status === 200) seconds.push((performance.now() - startedAt) / 1000)
+    await new Promise(resolve => setTimeout(resolve, 2000))
+    memory.push(residentMb(server.process.pid))
+    await server.stop()
+  }
+  folder.remove()
+  note({ what: 'start to the first 200', figure: median(seconds), unit: 's', goal: 0.6, least: true })
+  note({ what: 'resident when idle', figure: median(memory), unit: 'MB', goal: 130, least: true })
+}
+
+async function profileGet(): Promise<string> {
+  const profile = new ProfileFolder()
+  await withServer(
+    {},
+    async server => {
+      const { headers } = await logIn(server)
+      await createClusters(server, { headers }, CLUSTERS)
+      await runLoad({ url: server.url, connections: CONNECTIONS, seconds: 8, headers, paths: clusterPaths })
+    },
+    profile.nodeArgs,
+  )
+  return profile.render()
+}
+
+await benchGetAndPost({}, { name: 'SQLite', alsoPids: [], get: [0.6, 0.5], post: [0.4, 0.3] })
+await benchBeside()
+await benchList()
+await benchOneConnection()
+const postgres = await startPostgres(onServerCore)
+try {
+  const settings = { CLUSTERS_DATABASE: postgres.url }
+  const alsoPids = [postgres.pid]
+  await benchGetAndPost(settings, { name: 'PostgreSQL', alsoPids, get: [0.12, 0.06], post: [0.1, 0.05] })
+} finally {
+  await postgres.stop()
+}
+await benchStart()
+const report = renderReport(lines, await profileGet())
+writeFileSync(new URL('results.md', import.meta.url), report)
+process.stdout.write(`\n${report}`)

@@ -1,0 +1,68 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+interface Node {
+  readonly id: number
+  readonly callFrame: { readonly functionName: string; readonly url: string }
+  readonly children?: readonly number[]
+}
+
+interface Profile {
+  readonly nodes: readonly Node[]
+  readonly samples: readonly number[]
+  readonly timeDeltas: readonly number[]
+}
+
+/** Where a process with `--cpu-prof` writes, and what it says as a table. */
+export class ProfileFolder {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'clusters-profile-'))
+
+  get nodeArgs(): string[] {
+    return ['--cpu-prof', `--cpu-prof-dir=${this.#folder}`]
+  }
+
+  /** Self time by place, without idling and the start; after the process has ended. */
+  render(): string {
+    const files = readdirSync(this.#folder).map(name => join(this.#folder, name))
+    const [largest = ''] = files.sort((a, b) => statSync(b).size - statSync(a).size)
+    const profile = JSON.parse(readFileSync(largest, 'utf8')) as Profile
+    rmSync(this.#folder, { recursive: true })
+    const shares = shareByPlace(profile)
+    const rows = shares.slice(0, 14).map(([place, share]) => `| ${place} | ${(share * 100).toFixed(1)} % |`)
+    return ['| place | share |', '|---|---:|', ...rows].join('\n')
+  }
+}
+
+function shareByPlace({ nodes, samples, timeDeltas }: Profile): [string, number][] {
+  const byId = new Map(nodes.map(node => [node.id, node]))
+  const parents = new Map(nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)))
+  const isLoading = (id: number): boolean => {
+    for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
+      if (/modules\/(cjs|esm)/.test(byId.get(at)?.callFrame.url ?? '')) return true
+    }
+    return false
+  }
+  const times = new Map<string, number>()
+  let total = 0
+  samples.forEach((id, index) => {
+    const node = byId.get(id)
+    if (node === undefined || node.callFrame.functionName === '(idle)' || isLoading(id)) return
+    const time = timeDeltas[index] ?? 0
+    const place = placeOf(node)
+    times.set(place, (times.get(place) ?? 0) + time)
+    total += time
+  })
+  return [...times].map(([place, time]): [string, number] => [place, time / total]).sort((a, b) => b[1] - a[1])
+}
+
+function placeOf({ callFrame: { functionName, url } }: Node): string {
+  const [, dependency] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
+  if (dependency !== undefined) return dependency
+  const [, own] = /\/dist\/(.+?)\.js/.exec(url) ?? []
+  if (own === 'database/sqlite') return 'SQLite (`database/sqlite`)'
+  if (own !== undefined) return `ours: \`${own.split('/')[0]}\``
+  if (url.startsWith('node:')) return `Node: \`${url.replace('node:', '').split('/').slice(0, 2).join('/')}\``
+  if (functionName === 'writev') return 'the socket, in the kernel (`writev`)'
+  return functionName
+}

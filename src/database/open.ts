@@ -1,4 +1,4 @@
-import { Migrator, sql, type CompiledQuery, type Kysely, type Transaction } from 'kysely'
+import { Migrator, sql, type Kysely, type Transaction } from 'kysely'
 import { OperatorError } from '../domain/errors.ts'
 import type { Dialect } from './dialect.ts'
 import { MIGRATION_NAMES, migrationsFor } from './migrations/index.ts'
@@ -11,7 +11,7 @@ export interface Database {
   /** For reads; what one reads is at most one event-loop turn old. */
   readonly reads: Kysely<Tables>
   /** A read of a hot path, compiled beforehand (prepare.ts). */
-  read<Row>(query: CompiledQuery<Row>): Promise<readonly Row[]>
+  read<Row>(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]>
   /**
    * A write. Resolves when it is on disk. Transactions run one at a time in this process; `work` must use
    * `trx` alone, and wait for nothing but the database, for it holds up every other write.

@@ -189,8 +189,8 @@ export function openPostgres(url: string): OpenedDatabase {
     dialect: 'postgres',
     reads: db,
     writes: db,
-    read: async <Row>(query: CompiledQuery<Row>) =>
-      (await reader.rows(query.sql, query.parameters)) as readonly Row[],
+    read: <Row>(sql: string, parameters: readonly unknown[]) =>
+      reader.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
     close: async () => {
       await queue.idle()

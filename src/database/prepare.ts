@@ -1,4 +1,4 @@
-import { CompiledQuery, type Kysely, type Transaction } from 'kysely'
+import type { CompiledQuery, Kysely, Transaction } from 'kysely'
 import type { Dialect } from './dialect.ts'
 import type { Tables } from './tables.ts'
 
@@ -22,7 +22,7 @@ interface Building<Parameters> {
 export interface PreparedReader {
   readonly dialect: Dialect
   readonly reads: Kysely<Tables>
-  read<Row>(query: CompiledQuery<Row>): Promise<readonly Row[]>
+  read<Row>(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]>
 }
 
 class Placeholder {
@@ -43,16 +43,18 @@ export class PreparedQuery<Parameters extends object, Row> {
 
   /** On the connections for reading. */
   read(database: PreparedReader, parameters: Parameters): Promise<readonly Row[]> {
-    return database.read(this.#bind(database.reads, database.dialect, parameters))
+    const compiled = this.#compile(database.reads, database.dialect)
+    return database.read(compiled.sql, bind(compiled, parameters))
   }
 
   /** In a transaction. */
   async run(trx: Transaction<Tables>, dialect: Dialect, parameters: Parameters): Promise<readonly Row[]> {
-    const { rows } = await trx.executeQuery(this.#bind(trx, dialect, parameters))
+    const compiled = this.#compile(trx, dialect)
+    const { rows } = await trx.executeQuery<Row>({ ...compiled, parameters: bind(compiled, parameters) })
     return rows
   }
 
-  #bind(db: Kysely<Tables>, dialect: Dialect, parameters: Parameters): CompiledQuery<Row> {
+  #compile(db: Kysely<Tables>, dialect: Dialect): CompiledQuery<Row> {
     let compiled = this.#compiled.get(dialect)
     if (compiled === undefined) {
       // The cast is the trick of this file: a placeholder takes a value's place until the query is bound.
@@ -61,11 +63,14 @@ export class PreparedQuery<Parameters extends object, Row> {
       compiled = this.#build({ db, dialect, param }).compile()
       this.#compiled.set(dialect, compiled)
     }
-    const bound = compiled.parameters.map(value =>
-      value instanceof Placeholder ? Reflect.get(parameters, value.name) : value,
-    )
-    return { ...compiled, parameters: bound }
+    return compiled
   }
+}
+
+function bind(compiled: CompiledQuery, values: object): unknown[] {
+  return compiled.parameters.map(value =>
+    value instanceof Placeholder ? (values as Record<PropertyKey, unknown>)[value.name] : value,
+  )
 }
 
 /** The most rows one statement takes: it bounds how many statements are kept, one for each number of rows. */

@@ -131,8 +131,8 @@ export function openSqlite(path: string): OpenedDatabase {
     dialect: 'sqlite',
     reads,
     writes,
-    read: <Row>(query: CompiledQuery<Row>) =>
-      turn.rows(query.sql, query.parameters) as Promise<readonly Row[]>,
+    read: <Row>(sql: string, parameters: readonly unknown[]) =>
+      turn.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
     close: async () => {
       await queue.idle()

@@ -9,16 +9,27 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
+/** So many answers are kept at most, and only small ones: lookups, not pages. With the most, 40 MB. */
+const MAX_KEPT = 10_000
+const MAX_KEPT_LENGTH = 4096
+
 /**
  * The reads of one event-loop turn, done together in one read transaction. Taking and dropping the lock of
  * the WAL file costs more than a lookup, and answers that are written one right after the other cost the
  * kernel half. The transaction is over before anybody hears of its rows, so nothing read is older than the
- * turn, no write waits for it, and other processes find the file free. Equal questions of one turn have one
- * answer: most often they ask whose token it is.
+ * turn, no write waits for it, and other processes find the file free.
+ *
+ * The answer to an equal question is kept for as long as the database is what it was: every transaction
+ * first asks SQLite for its data version, which any commit of another connection changes, in this process or
+ * in another. So no answer is ever staler than reading it again would be.
  */
 export class ReadTurn {
   readonly #connection: SqliteConnection
   #waiting: Waiting[] = []
+  /** By text, then by parameters. */
+  readonly #kept = new Map<string, Map<string, Rows>>()
+  #keptCount = 0
+  #version: unknown
 
   constructor(connection: SqliteConnection) {
     this.#connection = connection
@@ -27,11 +38,7 @@ export class ReadTurn {
   rows(sql: string, parameters: readonly unknown[]): Promise<Rows> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sql, parameters, resolve, reject })
-      if (this.#waiting.length === 1) {
-        setImmediate(() => {
-          this.#readAll()
-        })
-      }
+      if (this.#waiting.length === 1) setImmediate(this.#readAll)
     })
   }
 
@@ -40,29 +47,59 @@ export class ReadTurn {
     while (this.#waiting.length > 0) await new Promise(resolve => setImmediate(resolve))
   }
 
-  #readAll(): void {
+  readonly #readAll = (): void => {
     const waiting = this.#waiting
     this.#waiting = []
     try {
       this.#connection.exec('begin')
+      this.#forgetIfChanged()
     } catch (error) {
       for (const { reject } of waiting) reject(error)
       return
     }
-    const answers = new Map<string, Rows>()
     for (const { sql, parameters, resolve, reject } of waiting) {
       try {
-        const question = `${sql}\n${JSON.stringify(parameters)}`
-        let rows = answers.get(question)
-        if (rows === undefined) {
-          rows = this.#connection.execute(sql, parameters).rows
-          answers.set(question, rows)
-        }
-        resolve(rows)
+        resolve(this.#answer(sql, parameters))
       } catch (error) {
         reject(error)
       }
     }
     this.#connection.exec('commit')
   }
+
+  /** Opens the transaction's snapshot, too: what follows is read from just this version. */
+  #forgetIfChanged(): void {
+    const [row] = this.#connection.execute('pragma data_version', []).rows
+    const version = (row as { data_version: unknown }).data_version
+    if (version === this.#version && this.#keptCount < MAX_KEPT) return
+    this.#version = version
+    this.#kept.clear()
+    this.#keptCount = 0
+  }
+
+  #answer(sql: string, parameters: readonly unknown[]): Rows {
+    let ofText = this.#kept.get(sql)
+    if (ofText === undefined) {
+      ofText = new Map()
+      this.#kept.set(sql, ofText)
+    }
+    const [first] = parameters
+    const key = parameters.length === 1 && typeof first === 'string' ? first : JSON.stringify(parameters)
+    const kept = ofText.get(key)
+    if (kept !== undefined) return kept
+    const { rows } = this.#connection.execute(sql, parameters)
+    if (isSmall(rows)) {
+      ofText.set(key, rows)
+      this.#keptCount += 1
+    }
+    return rows
+  }
+}
+
+function isSmall(rows: Rows): boolean {
+  const [row] = rows
+  if (typeof row !== 'object' || row === null || rows.length > 1) return rows.length === 0
+  let length = 0
+  for (const value of Object.values(row)) length += typeof value === 'string' ? value.length : 8
+  return length <= MAX_KEPT_LENGTH
 }

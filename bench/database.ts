@@ -3,6 +3,7 @@ import { openDatabase } from '../src/database/open.ts'
 import { SqliteConnection } from '../src/database/sqlite.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { Clusters } from '../src/service/clusters.ts'
+import { Creations } from '../src/service/creations.ts'
 import { loadFixture } from '../src/service/fixtures.ts'
 import { median } from './compare.ts'
 
@@ -22,13 +23,18 @@ export function fillDatabase(folder: string, count: number): void {
 }
 
 /** Milliseconds for one create after the other, in the group and in a transaction of its own. */
-export async function measureAlone(folder: string, rounds: number): Promise<{ grouped: number; alone: number }> {
+export async function measureAlone(
+  folder: string,
+  rounds: number,
+): Promise<{ grouped: number; alone: number }> {
   const database = await openDatabase({ kind: 'sqlite', path: join(folder, 'clusters.db') })
   const text = '[{"model": "launcher.user", "pk": 1, "fields": {"username": "alice", "password": "!"}}]'
   await loadFixture(database, { text, clock: systemClock })
   const quota = { clusters: null, cpus: null, memory_gib: null }
   const placement = { engine: 'none', home: 'none', reason: 'none_configured', message: '' } as const
-  const clusters = new Clusters(database, { clock: systemClock, quota, placement })
+  const options = { clock: systemClock, quota, placement }
+  const clusters = new Clusters(database, options)
+  const creations = new Creations(database, options)
   const user = { id: 1, username: 'alice', isAdministrator: false }
   const request = {
     cpus: 10,
@@ -46,7 +52,7 @@ export async function measureAlone(folder: string, rounds: number): Promise<{ gr
   const alone: number[] = []
   for (let round = 0; round < rounds * 2; round++) {
     grouped.push(await time(() => clusters.create(user, request, undefined)))
-    alone.push(await time(() => database.transaction(trx => clusters.createAll(trx, [creation]))))
+    alone.push(await time(() => database.transaction(trx => creations.answerAll(trx, [creation]))))
   }
   await database.close()
   return { grouped: median(grouped), alone: median(alone) }

@@ -1,8 +1,17 @@
 import { writeFileSync } from 'node:fs'
 import { startPostgres } from '../test/support/postgres.ts'
-import { measureInTurn, median, type Rounds } from './compare.ts'
+import { measureInTurn, median, type Measured, type Rounds } from './compare.ts'
 import { fillDatabase, measureAlone } from './database.ts'
-import { makeFolder, onServerCore, residentMb, runLoad, startBare, startClusters, type Server } from './processes.ts'
+import {
+  keepToLoadCore,
+  makeFolder,
+  onServerCore,
+  residentMb,
+  runLoad,
+  startBare,
+  startClusters,
+  type Server,
+} from './processes.ts'
 import { ProfileFolder } from './profile.ts'
 import { renderReport, type Line } from './report.ts'
 import { CLUSTER_REQUEST, createClusters, logIn, logInWithoutPause } from './session.ts'
@@ -45,108 +54,95 @@ async function withBare<T>(bytes: number, work: (bare: Server) => Promise<T>): P
 
 const clusterPaths = Array.from({ length: CLUSTERS }, (_, index) => `/clusters/${index + 1}`)
 
-async function benchGetAndPost(
+interface Goals {
+  readonly name: string
+  readonly alsoPids: readonly number[]
+  /** Goal and floor. */
+  readonly get: readonly [number, number]
+  readonly post: readonly [number, number]
+}
+
+/** A server with {@link CLUSTERS} clusters of alice's, and a bare one that answers as many bytes as one has. */
+async function withPair(
   settings: Readonly<Record<string, string>>,
-  options: { name: string; alsoPids: readonly number[]; get: [number, number]; post: [number, number] },
+  work: (pair: { server: Server; bare: Server; headers: Readonly<Record<string, string>> }) => Promise<void>,
 ): Promise<void> {
   await withServer(settings, async server => {
     const { headers } = await logIn(server)
     const bytes = await createClusters(server, { headers }, CLUSTERS)
-    await withBare(bytes, async bare => {
-      const { alsoPids } = options
-      const get = await measureInTurn(
-        {
-          peer: { server: bare, load: { connections: CONNECTIONS } },
-          ours: { server, alsoPids, load: { connections: CONNECTIONS, headers, paths: clusterPaths } },
-        },
-        ROUNDS,
-      )
-      const [getGoal, getFloor] = options.get
-      note({
-        what: `GET /clusters/:id, ${options.name}, ${CLUSTERS} clusters in turn`,
-        figure: get.ours.perSecond / get.peer.perSecond,
-        unit: 'of peer',
-        goal: getGoal,
-        floor: getFloor,
-        ...get,
-      })
-      const post = { method: 'POST', connections: CONNECTIONS, body: CLUSTER_REQUEST, headers } as const
-      const posts = await measureInTurn(
-        {
-          peer: { server: bare, load: post },
-          ours: { server, alsoPids, load: { ...post, paths: ['/clusters'] } },
-        },
-        ROUNDS,
-      )
-      const [postGoal, postFloor] = options.post
-      note({
-        what: `POST /clusters, ${options.name}, on disk before the answer`,
-        figure: posts.ours.perSecond / posts.peer.perSecond,
-        unit: 'of peer',
-        goal: postGoal,
-        floor: postFloor,
-        ...posts,
-      })
-    })
+    await withBare(bytes, bare => work({ server, bare, headers }))
   })
+}
+
+async function benchGetAndPost(settings: Readonly<Record<string, string>>, goals: Goals): Promise<void> {
+  const { name, alsoPids } = goals
+  await withPair(settings, async ({ server, bare, headers }) => {
+    const gets = await measureInTurn(
+      {
+        peer: { server: bare, load: { connections: CONNECTIONS } },
+        ours: { server, alsoPids, load: { connections: CONNECTIONS, headers, paths: clusterPaths } },
+      },
+      ROUNDS,
+    )
+    noteRatio(`GET /clusters/:id, ${name}, ${CLUSTERS} clusters in turn`, goals.get, gets)
+    const post = { method: 'POST', connections: CONNECTIONS, body: CLUSTER_REQUEST, headers } as const
+    const posts = await measureInTurn(
+      {
+        peer: { server: bare, load: post },
+        ours: { server, alsoPids, load: { ...post, paths: ['/clusters'] } },
+      },
+      ROUNDS,
+    )
+    noteRatio(`POST /clusters, ${name}, on disk before the answer`, goals.post, posts)
+  })
+}
+
+function noteRatio(
+  what: string,
+  [goal, floor]: readonly [number, number],
+  { ours, peer }: { ours: Measured; peer: Measured },
+): void {
+  note({ what, figure: ours.perSecond / peer.perSecond, unit: 'of peer', goal, floor, ours, peer })
 }
 
 /** One cluster asked for by everybody, and what a stream of POSTs or of logins does to GETs. */
 async function benchBeside(): Promise<void> {
-  await withServer({}, async server => {
-    const { headers } = await logIn(server)
-    const bytes = await createClusters(server, { headers }, CLUSTERS)
-    const get = { connections: CONNECTIONS, headers, paths: clusterPaths }
-    const posting = async (stopped: () => boolean) => {
-      while (!stopped()) {
-        await runLoad({
-          url: server.url,
-          connections: 8,
-          seconds: 1,
-          method: 'POST',
-          headers,
-          body: CLUSTER_REQUEST,
-          paths: ['/clusters'],
-        })
-      }
-    }
-    const results = await measureInTurn(
+  await withPair({}, async ({ server, bare, headers }) => {
+    const load = { connections: CONNECTIONS, headers, paths: clusterPaths }
+    const { peer, same, alone, beside, logins } = await measureInTurn(
       {
-        alone: { server, load: get },
-        beside: { server, load: get, beside: posting },
-        logins: { server, load: get, beside: stopped => logInWithoutPause(server, 4, stopped) },
+        peer: { server: bare, load: { connections: CONNECTIONS } },
+        same: { server, load: { ...load, paths: ['/clusters/1'] } },
+        alone: { server, load },
+        beside: { server, load, beside: stopped => postWithoutPause(server, headers, stopped) },
+        logins: { server, load, beside: stopped => logInWithoutPause(server, 4, stopped) },
       },
       ROUNDS,
     )
+    noteRatio('GET of the same cluster by everybody', [0.6, 0.5], { ours: same, peer })
     note({
       what: 'p99 of GETs beside 8 connections that POST, to GETs alone',
-      figure: results.beside.p99Ms / results.alone.p99Ms,
+      figure: beside.p99Ms / alone.p99Ms,
       unit: 'times',
       goal: 3,
       least: true,
-      ours: results.beside,
-      peer: results.alone,
+      ours: beside,
+      peer: alone,
     })
-    note({
-      what: 'GETs kept beside 4 clients that log in without pause',
-      figure: results.logins.perSecond / results.alone.perSecond,
-      unit: 'of peer',
-      goal: 0.85,
-      ours: results.logins,
-      peer: results.alone,
-    })
-    await withBare(bytes, async bare => {
-      const one = await measureInTurn(
-        {
-          peer: { server: bare, load: { connections: CONNECTIONS } },
-          ours: { server, load: { ...get, paths: ['/clusters/1'] } },
-        },
-        ROUNDS,
-      )
-      const figure = one.ours.perSecond / one.peer.perSecond
-      note({ what: 'GET of the same cluster by everybody', figure, unit: 'of peer', goal: 0.6, floor: 0.5, ...one })
+    noteRatio('GETs kept beside 4 clients that log in without pause', [0.85, 0.85], {
+      ours: logins,
+      peer: alone,
     })
   })
+}
+
+async function postWithoutPause(
+  server: Server,
+  headers: Readonly<Record<string, string>>,
+  stopped: () => boolean,
+): Promise<void> {
+  const load = { url: server.url, connections: 8, seconds: 1, headers, paths: ['/clusters'] }
+  while (!stopped()) await runLoad({ ...load, method: 'POST', body: CLUSTER_REQUEST })
 }
 
 async function benchList(): Promise<void> {
@@ -169,20 +165,8 @@ async function benchList(): Promise<void> {
       },
       ROUNDS,
     )
-    note({
-      what: `GET /clusters?limit=50 (${page.length} bytes)`,
-      figure: results.ours.perSecond / results.peer.perSecond,
-      unit: 'of peer',
-      goal: 0.18,
-      floor: 0.12,
-      ours: results.ours,
-      peer: results.peer,
-    })
-    note({
-      what: 'the same out of 1,000,000 clusters, to out of 1,000',
-      figure: results.large.perSecond / results.ours.perSecond,
-      unit: 'of peer',
-      goal: 0.8,
+    noteRatio(`GET /clusters?limit=50 (${page.length} bytes)`, [0.18, 0.12], results)
+    noteRatio('the same out of 1,000,000 clusters, to out of 1,000', [0.8, 0.8], {
       ours: results.large,
       peer: results.ours,
     })
@@ -238,6 +222,8 @@ async function profileGet(): Promise<string> {
   return profile.render()
 }
 
+// What runs here beside the servers must not take their core.
+keepToLoadCore()
 await benchGetAndPost({}, { name: 'SQLite', alsoPids: [], get: [0.6, 0.5], post: [0.4, 0.3] })
 await benchBeside()
 await benchList()

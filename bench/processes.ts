@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +13,11 @@ const fromSource = ['--import', 'tsx']
 const hasTaskset = existsSync('/usr/bin/taskset')
 export const onServerCore = hasTaskset ? ['taskset', '-c', '0'] : []
 const onLoadCore = hasTaskset ? ['taskset', '-c', '1'] : []
+
+/** Moves this process to the core of the load. */
+export function keepToLoadCore(): void {
+  if (hasTaskset) spawnSync('taskset', ['-a', '-p', '-c', '1', String(process.pid)], { stdio: 'ignore' })
+}
 
 export interface Server {
   readonly url: string

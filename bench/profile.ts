@@ -25,7 +25,7 @@ export class ProfileFolder {
   /** Self time by place, without idling and the start; after the process has ended. */
   render(): string {
     const files = readdirSync(this.#folder).map(name => join(this.#folder, name))
-    const [largest = ''] = files.sort((a, b) => statSync(b).size - statSync(a).size)
+    const [largest = ''] = files.toSorted((a, b) => statSync(b).size - statSync(a).size)
     const profile = JSON.parse(readFileSync(largest, 'utf8')) as Profile
     rmSync(this.#folder, { recursive: true })
     const shares = shareByPlace(profile)
@@ -36,7 +36,9 @@ export class ProfileFolder {
 
 function shareByPlace({ nodes, samples, timeDeltas }: Profile): [string, number][] {
   const byId = new Map(nodes.map(node => [node.id, node]))
-  const parents = new Map(nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)))
+  const parents = new Map(
+    nodes.flatMap(node => (node.children ?? []).map(child => [child, node.id] as const)),
+  )
   const isLoading = (id: number): boolean => {
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
       if (/modules\/(cjs|esm)/.test(byId.get(at)?.callFrame.url ?? '')) return true
@@ -53,7 +55,9 @@ function shareByPlace({ nodes, samples, timeDeltas }: Profile): [string, number]
     times.set(place, (times.get(place) ?? 0) + time)
     total += time
   })
-  return [...times].map(([place, time]): [string, number] => [place, time / total]).sort((a, b) => b[1] - a[1])
+  return [...times]
+    .map(([place, time]): [string, number] => [place, time / total])
+    .toSorted((a, b) => b[1] - a[1])
 }
 
 function placeOf({ callFrame: { functionName, url } }: Node): string {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
@@ -31,20 +31,39 @@ export function install() {
 }
 
 function build() {
-  const sources = [...listFiles(join(root, 'src')), join(root, 'tsconfig.json'), join(root, 'tsconfig.build.json')]
+  const sources = [
+    ...listFiles(join(root, 'src')),
+    join(root, 'tsconfig.json'),
+    join(root, 'tsconfig.build.json'),
+  ]
   bringUpToDate({
     stamp: join(root, 'dist', '.clusters-built'),
     state: () => hash(sources),
     saying: 'Building ...',
     // What was deleted from the sources must not live on in the build.
     before: () => rmSync(join(root, 'dist'), { recursive: true, force: true }),
-    command: [process.execPath, join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+    command: [
+      process.execPath,
+      join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
+      '-p',
+      'tsconfig.build.json',
+    ],
   })
 }
 
 function bringUpToDate({ stamp, state, saying, before, command }) {
-  const wanted = state()
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  const isUpToDate = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === state()
+  if (isUpToDate()) return
+  const unlock = lock()
+  try {
+    // Whoever had the lock before us may have done the work.
+    if (!isUpToDate()) work({ stamp, state, saying, before, command })
+  } finally {
+    unlock()
+  }
+}
+
+function work({ stamp, state, saying, before, command }) {
   process.stderr.write(`${saying}\n`)
   before?.()
   const [program, ...args] = command
@@ -54,21 +73,53 @@ function bringUpToDate({ stamp, state, saying, before, command }) {
     process.stderr.write(`clusters: ${command.join(' ')} failed${error ? `: ${error.message}` : ''}\n`)
     process.exit(1)
   }
-  mkdirSync(join(stamp, '..'), { recursive: true })
-  writeFileSync(stamp, wanted)
+  mkdirSync(dirname(stamp), { recursive: true })
+  writeFileSync(stamp, state())
+}
+
+/** One at a time: two commands after an update would build into each other. Gives the way to unlock. */
+function lock() {
+  const path = join(root, '.clusters-preparing')
+  for (;;) {
+    try {
+      writeFileSync(path, String(process.pid), { flag: 'wx' })
+      const unlock = () => {
+        process.off('exit', unlock)
+        rmSync(path, { force: true })
+      }
+      process.once('exit', unlock)
+      return unlock
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      if (isStale(path)) rmSync(path, { force: true })
+      else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    }
+  }
+}
+
+/** Whether the process that made the lock is gone: killed, it could not clean up. */
+function isStale(path) {
+  try {
+    process.kill(Number(readFileSync(path, 'utf8')), 0)
+    return false
+  } catch (error) {
+    return error.code === 'ESRCH'
+  }
 }
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return
-  process.stderr.write(`clusters needs Node ${LEAST_NODE.join('.')} or newer; this is ${process.versions.node}.\n`)
+  process.stderr.write(
+    `clusters needs Node ${LEAST_NODE.join('.')} or newer; this is ${process.versions.node}.\n`,
+  )
   process.exit(1)
 }
 
 /** Of the contents: a checkout sets the times of files as it likes. */
 function hash(files) {
   const sum = createHash('sha256')
-  for (const file of files.sort()) sum.update(file).update(readFileSync(file))
+  for (const file of files.toSorted()) sum.update(relative(root, file)).update(readFileSync(file))
   return sum.digest('hex')
 }
 

@@ -7,8 +7,8 @@ import { OperatorError } from './domain/errors.ts'
 import type { Quota } from './domain/quota.ts'
 import { closestWord } from './lib/closest-word.ts'
 
-export const ENGINES = ['none'] as const
-export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const ENGINES = ['none'] as const
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export interface Config {
   readonly host: string
@@ -62,7 +62,7 @@ const SETTINGS = {
     default: 'info' as const,
     allowed: oneOf(LOG_LEVELS),
     parse: text => LOG_LEVELS.find(name => name === text),
-  }) as Setting<(typeof LOG_LEVELS)[number]>,
+  }),
   tls_cert: setting<string | undefined>({
     default: undefined,
     allowed: 'the path of a PEM file with the certificate',
@@ -106,6 +106,10 @@ const SETTINGS = {
 } as const
 
 type Key = keyof typeof SETTINGS
+type Values = { readonly [K in Key]: (typeof SETTINGS)[K]['default'] }
+
+/** The same, typed so that a setting keeps the type of its own value when its key is a variable. */
+const BY_KEY: { readonly [K in Key]: Setting<Values[K]> } = SETTINGS
 
 const PREFIX = 'CLUSTERS_'
 const CONFIG_FILE = 'CLUSTERS_CONFIG'
@@ -124,7 +128,7 @@ interface Given {
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
   const given = new Map<Key, Given>([...readFile(env[CONFIG_FILE]), ...readEnvironment(env)])
-  const value = <K extends Key>(key: K) => readSetting<(typeof SETTINGS)[K]['default']>(key, given.get(key))
+  const value = <K extends Key>(key: K) => readSetting(key, given.get(key))
 
   const dataDir = resolve(value('data_dir'))
   const database = value('database') ?? `sqlite:${join(dataDir, 'clusters.db')}`
@@ -147,13 +151,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   })
 }
 
-function readSetting<Value>(key: Key, given: Given | undefined): Value {
-  // The settings differ in the types of their values; each key's own type is what the caller asks for.
-  const { default: otherwise, allowed, parse } = SETTINGS[key] as unknown as Setting<Value>
+function readSetting<K extends Key>(key: K, given: Given | undefined): Values[K] {
+  const { default: otherwise, allowed, parse } = BY_KEY[key]
   if (given === undefined) return otherwise
   const parsed = given.text === '' ? undefined : parse(given.text)
   if (parsed === undefined) {
-    throw new OperatorError(`${given.name} (${given.source}) is ${quote(key, given.text)}; it must be ${allowed}.`)
+    throw new OperatorError(
+      `${given.name} (${given.source}) is ${quote(key, given.text)}; it must be ${allowed}.`,
+    )
   }
   return parsed
 }
@@ -196,13 +201,17 @@ function readFile(path: string | undefined): [Key, Given][] {
   const content: unknown = document.toJS()
   if (content === null || content === undefined) return []
   if (typeof content !== 'object' || Array.isArray(content)) {
-    throw new OperatorError(`${CONFIG_FILE} names ${path}, which must be a map of settings, such as "port: 8000".`)
+    throw new OperatorError(
+      `${CONFIG_FILE} names ${path}, which must be a map of settings, such as "port: 8000".`,
+    )
   }
   return Object.entries(content).map(([key, value]: [string, unknown]): [Key, Given] => {
     if (!isKey(key)) throw new OperatorError(unknownSetting(key, path, Object.keys(SETTINGS)))
     const text = toText(value)
     if (text === undefined) {
-      throw new OperatorError(`${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS[key].allowed}.`)
+      throw new OperatorError(
+        `${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS[key].allowed}.`,
+      )
     }
     return [key, { name: key, source: path, text }]
   })

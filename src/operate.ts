@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { loadConfig } from './config.ts'
-import type { Database } from './database/open.ts'
+import type { Database } from './database/database.ts'
 import { OperatorError } from './domain/errors.ts'
 import { systemClock } from './lib/clock.ts'
 import { PasswordHasher } from './lib/password.ts'
@@ -26,8 +26,8 @@ export async function operate<Result>(
   work: (operator: Operator) => Promise<Result>,
 ): Promise<Result> {
   const { database: location, dataDir } = loadConfig(env)
+  prepareDataDir(dataDir)
   if (location.kind === 'sqlite' && !existsSync(location.path)) {
-    prepareDataDir(dataDir)
     notice(`Creating a new database, ${describeLocation(location)}.`)
   }
   const database = await openForOperator(location)

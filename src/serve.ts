@@ -1,9 +1,10 @@
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, statSync } from 'node:fs'
-import type { AddressInfo } from 'node:net'
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './api/app.ts'
 import { isLoopback, readText, type Config } from './config.ts'
-import { openDatabase, type Database, type DatabaseLocation } from './database/open.ts'
+import type { Database } from './database/database.ts'
+import { openDatabase, type DatabaseLocation } from './database/open.ts'
 import { lockForServer } from './database/server-lock.ts'
 import { hasUsers } from './database/users.ts'
 import { OperatorError, Unavailable } from './domain/errors.ts'
@@ -13,7 +14,8 @@ import { createLog, type Log } from './lib/log.ts'
 import { Metrics } from './lib/metrics.ts'
 import { PasswordHasher } from './lib/password.ts'
 import { startSweeping } from './reconcile/sweep.ts'
-import { Clusters, type Placement } from './service/clusters.ts'
+import { Clusters } from './service/clusters.ts'
+import type { Placement } from './service/creations.ts'
 import { loadFixture } from './service/fixtures.ts'
 import { FAILURE_DELAY_MS, Login } from './service/login.ts'
 import { Tokens } from './service/tokens.ts'
@@ -42,7 +44,8 @@ const NO_ENGINE: Placement = {
   engine: 'none',
   home: 'none',
   reason: 'none_configured',
-  message: 'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
+  message:
+    'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
 }
 
 /** Requests under way get so long when the server stops. */
@@ -53,12 +56,18 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
   refuseToBeExposed(config)
   const tls = readTls(config)
   prepareDataDir(config.dataDir)
-  const lock = config.database.kind === 'sqlite' ? lockForServer(config.database.path) : undefined
-  const undo: (() => unknown)[] = [() => lock?.release()]
+  const undo: (() => unknown)[] = []
   const cleanUp = async () => {
-    for (const step of undo.reverse()) await step()
+    for (const step of undo.toReversed()) await step()
   }
   try {
+    if (config.database.kind === 'sqlite') {
+      demandFolder(config.database.path)
+      const lock = lockForServer(config.database.path)
+      undo.push(() => {
+        lock.release()
+      })
+    }
     const database = await openForOperator(config.database)
     undo.push(() => database.close())
     const passwords = options.passwords ?? new PasswordHasher()
@@ -69,25 +78,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const hasSampleUsers = options.sampleUsers && (await loadSampleUsers(database, clock))
     if (!isLoopback(config.host)) await refuseSamplePasswords(database, passwords, config.host)
 
-    const tokens = new Tokens(database, {
-      clock,
-      onError: error => {
-        log.warn({ err: error }, 'the last use of tokens was not written')
-      },
-    })
+    const services = createServices(database, config, options, { clock, log, passwords })
+    const { tokens } = services
     undo.push(() => tokens.close())
     const app = await createApp({
-      services: {
-        tokens,
-        clusters: new Clusters(database, { clock, quota: config.quota, placement: NO_ENGINE }),
-        login: new Login(database, {
-          tokens,
-          passwords,
-          clock,
-          failureDelayMs: options.loginFailureDelayMs ?? FAILURE_DELAY_MS,
-        }),
-        users: new Users(database, clock),
-      },
+      services,
       quota: config.quota,
       clock,
       log,
@@ -97,11 +92,9 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       trustProxy: config.trustProxy,
       tls,
     })
-    undo.push(startSweepingWithLog(database, config, clock, log))
-    undo.push(() => closeApp(app))
-    const url = await listen(app, config)
+    undo.push(startSweepingWithLog(database, config, clock, log), () => closeApp(app))
     return {
-      url,
+      url: await listen(app, config),
       hasSampleUsers,
       issueToken: async user => (await tokens.issueForLogin(user)).value,
       stop: cleanUp,
@@ -109,6 +102,26 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
   } catch (error) {
     await cleanUp()
     throw error
+  }
+}
+
+function createServices(
+  database: Database,
+  { quota }: Config,
+  { loginFailureDelayMs: failureDelayMs = FAILURE_DELAY_MS }: ServeOptions,
+  { clock, log, passwords }: { clock: Clock; log: Log; passwords: PasswordHasher },
+) {
+  const tokens = new Tokens(database, {
+    clock,
+    onError: error => {
+      log.warn({ err: error }, 'the last use of tokens was not written')
+    },
+  })
+  return {
+    tokens,
+    clusters: new Clusters(database, { clock, quota, placement: NO_ENGINE }),
+    login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
+    users: new Users(database, clock),
   }
 }
 
@@ -121,7 +134,11 @@ function refuseToBeExposed({ host, tls, trustProxy }: Config): void {
   )
 }
 
-async function refuseSamplePasswords(database: Database, passwords: PasswordHasher, host: string): Promise<void> {
+async function refuseSamplePasswords(
+  database: Database,
+  passwords: PasswordHasher,
+  host: string,
+): Promise<void> {
   const users = await new Users(database, systemClock).list()
   for (const { username, password, disabledAt } of users) {
     const isSample = SAMPLE_USERNAMES.some(name => name === username) && disabledAt === null
@@ -141,6 +158,8 @@ function readTls({ tls }: Config) {
 
 /** For us alone: it holds password hashes. Throws an `OperatorError` when it cannot be written. */
 export function prepareDataDir(dataDir: string): void {
+  // Whatever is created from here on is for us alone as well, the database above all.
+  process.umask(0o077)
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     if ((statSync(dataDir).mode & 0o777) !== 0o700) chmodSync(dataDir, 0o700)
@@ -155,6 +174,7 @@ export function prepareDataDir(dataDir: string): void {
 
 /** Opens the database; every failure becomes an `OperatorError` that names it. */
 export async function openForOperator(location: DatabaseLocation): Promise<Database> {
+  if (location.kind === 'sqlite') demandFolder(location.path)
   try {
     return await openDatabase(location)
   } catch (error) {
@@ -163,6 +183,11 @@ export async function openForOperator(location: DatabaseLocation): Promise<Datab
     const why = cause.message === '' ? 'no connection' : cause.message
     throw new OperatorError(`The database ${describeLocation(location)} cannot be opened: ${why}.`)
   }
+}
+
+function demandFolder(databasePath: string): void {
+  if (existsSync(dirname(databasePath))) return
+  throw new OperatorError(`The folder of the database ${databasePath} does not exist: create it first.`)
 }
 
 /** Without a password. */
@@ -203,16 +228,19 @@ async function listen(app: FastifyInstance, { host, port, tls }: Config): Promis
   } catch (error) {
     throw toListenError(error, host, port)
   }
-  const address = app.server.address() as AddressInfo
   const name = host.includes(':') ? `[${host}]` : host
-  return `${tls === undefined ? 'http' : 'https'}://${name}:${address.port}`
+  const address = app.server.address()
+  const actualPort = typeof address === 'object' && address !== null ? address.port : port
+  return `${tls === undefined ? 'http' : 'https'}://${name}:${actualPort}`
 }
 
 function toListenError(error: unknown, host: string, port: number): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'EADDRINUSE':
-      return new OperatorError(`Port ${port} on ${host} is in use: stop what listens there, or set CLUSTERS_PORT.`)
+      return new OperatorError(
+        `Port ${port} on ${host} is in use: stop what listens there, or set CLUSTERS_PORT.`,
+      )
     case 'EACCES':
       return new OperatorError(`Port ${port} on ${host} needs privileges: set CLUSTERS_PORT to 1024 or more.`)
     case 'EADDRNOTAVAIL':

@@ -29,7 +29,7 @@ export class AllowedMethods {
   find(url: string): { readonly open: boolean; readonly allow: string } | undefined {
     const [path = ''] = url.split('?', 1)
     for (const { matches, isOpen, methods } of this.#patterns.values()) {
-      if (matches.test(path)) return { open: isOpen(), allow: [...methods].sort().join(', ') }
+      if (matches.test(path)) return { open: isOpen(), allow: [...methods].toSorted().join(', ') }
     }
     return undefined
   }

@@ -78,5 +78,5 @@ export function listOperations(document: { paths?: object }): string {
       return `${method.toUpperCase().padEnd(6)} ${path.padEnd(18)} ${(operation.operationId ?? '').padEnd(15)} ${access}`
     }),
   )
-  return `${lines.sort().join('\n')}\n`
+  return `${lines.toSorted().join('\n')}\n`
 }

@@ -128,7 +128,9 @@ function toFastifySchema(operation: Operation) {
           },
         }),
     response: {
-      ...Object.fromEntries(Object.entries(operation.answers).map(([status, answer]) => [status, describe(answer)])),
+      ...Object.fromEntries(
+        Object.entries(operation.answers).map(([status, answer]) => [status, describe(answer)]),
+      ),
       ...describeProblems([...problems]),
     },
   }

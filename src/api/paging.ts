@@ -13,7 +13,10 @@ export const pageQuery = {
     }),
   ),
   cursor: Type.Optional(
-    Type.String({ maxLength: 100, description: 'Where the page begins, from the header `Link` of the page before.' }),
+    Type.String({
+      maxLength: 100,
+      description: 'Where the page begins, from the header `Link` of the page before.',
+    }),
   ),
 }
 

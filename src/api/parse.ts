@@ -27,7 +27,9 @@ type Part = 'body' | 'query'
 type Valid<Schema extends TSchema> = Partial<Static<Schema>>
 
 /** Looks at the fields that are valid on their own; tells what is wrong between them, by field. */
-export type Check<Schema extends TSchema> = (valid: Valid<Schema>) => Readonly<Record<string, string | undefined>>
+export type Check<Schema extends TSchema> = (
+  valid: Valid<Schema>,
+) => Readonly<Record<string, string | undefined>>
 
 /** At most so many unknown names are repeated in an answer. */
 const MAX_UNKNOWN = 20
@@ -134,7 +136,9 @@ function describeKeyword({ keyword, params, schema }: ErrorObject): string {
     case 'enum':
       return `must be one of ${[schema].flat().join(', ')}`
     case 'format':
-      return schema === 'date-time' ? 'must be a time such as 2026-11-23T10:00:00Z' : `must be a ${String(schema)}`
+      return schema === 'date-time'
+        ? 'must be a time such as 2026-11-23T10:00:00Z'
+        : `must be a ${String(schema)}`
     case 'propertyNames':
     case 'additionalProperties':
       return `must not have the name ${JSON.stringify(String(params['propertyName'] ?? params['additionalProperty']).slice(0, 100))}`

@@ -47,7 +47,8 @@ export const PROBLEMS = {
   'not-found': {
     status: 404,
     title: 'Not found',
-    happened: 'There is nothing here that you can see: it does not exist, was deleted, or is somebody else’s.',
+    happened:
+      'There is nothing here that you can see: it does not exist, was deleted, or is somebody else’s.',
     mend: 'Check the address. `GET /clusters/` lists your clusters.',
     exampleDetail: 'There is no such cluster.',
   },
@@ -99,9 +100,11 @@ export const PROBLEMS = {
   'unknown-host': {
     status: 421,
     title: 'Unknown host',
-    happened: 'The request names a host that this server does not answer for, as it happens in DNS rebinding.',
+    happened:
+      'The request names a host that this server does not answer for, as it happens in DNS rebinding.',
     mend: 'Use the server’s own name or address. Its operator lists further names in `CLUSTERS_ALLOWED_HOSTS`.',
-    exampleDetail: 'This server does not answer for that host; its operator can allow it with CLUSTERS_ALLOWED_HOSTS.',
+    exampleDetail:
+      'This server does not answer for that host; its operator can allow it with CLUSTERS_ALLOWED_HOSTS.',
   },
   'too-many-login-failures': {
     status: 429,

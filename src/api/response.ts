@@ -11,6 +11,10 @@ declare module 'http' {
   }
 }
 
+// Each has many overloads, which `super` would make us choose from; they are called on a response of ours only.
+// oxlint-disable-next-line typescript/unbound-method
+const { writeHead: nodeWriteHead, end: nodeEnd } = ServerResponse.prototype
+
 /**
  * Node's response, with what every answer has: the security headers, the request's id, and its time in the
  * metrics. Fastify's hooks would do the same for the price of a lookup in the database.
@@ -24,13 +28,13 @@ export function createResponseClass(metrics: Metrics): typeof ServerResponse {
       // Fastify hands over all headers in one object, or has set each before it sends a stream.
       if (isHeaders(headers)) addCommonHeaders(headers, this.requestId)
       else this.#setCommonHeaders()
-      return Reflect.apply(super.writeHead, this, [statusCode, ...rest]) as this
+      return Reflect.apply(nodeWriteHead, this, [statusCode, ...rest]) as this
     }
 
     override end(...args: unknown[]): this {
       const seconds = (performance.now() - this.#startedAt) / 1000
       metrics.observeRequest(this.req.method ?? '', this.route ?? 'unmatched', this.statusCode, seconds)
-      return Reflect.apply(super.end, this, args) as this
+      return Reflect.apply(nodeEnd, this, args) as this
     }
 
     #setCommonHeaders(): void {

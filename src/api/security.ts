@@ -20,7 +20,7 @@ export const PAGE_HEADERS = {
 } as const
 
 /** Only where the answer came over TLS: two years. */
-export const HSTS_HEADER = 'max-age=63072000; includeSubDomains'
+export const HSTS_HEADER = 'max-age=63072000'
 
 /**
  * Which Host headers are answered. A page of another site can point its own name at our address (DNS

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { OperatorError, Unavailable } from '../domain/errors.ts'
+import { version } from '../lib/version.ts'
 import { addLoadDataCommand } from './commands/loaddata.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addUserCommands } from './commands/user/index.ts'
@@ -11,6 +12,7 @@ const EXIT = { ok: 0, failed: 1, usage: 2 } as const
 export async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('clusters')
     .description('Self-service compute for a team.')
+    .version(version)
     .exitOverride()
     .showHelpAfterError('(add --help for what it takes)')
     .configureHelp({ showGlobalOptions: false })

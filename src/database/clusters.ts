@@ -163,10 +163,10 @@ export type NewCluster = Pick<Tables['clusters'], (typeof NEW_COLUMNS)[number]>
 export const insertClusters = new PreparedRows<NewCluster, { id: number; body: ClusterJson }>(
   NEW_COLUMNS,
   (db, rows, dialect) =>
-  db
-    .insertInto('clusters')
-    .values(rows)
-    .returning(['id', jsonObject(FIELDS, dialect).as('body')]),
+    db
+      .insertInto('clusters')
+      .values(rows)
+      .returning(['id', jsonObject(FIELDS, dialect).as('body')]),
 )
 
 export async function deleteCluster(trx: Transaction<Tables>, id: number): Promise<void> {

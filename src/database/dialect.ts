@@ -49,10 +49,7 @@ export const timestamp =
       : sql`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 /** The row as JSON text, made by the database: creating row objects costs more than all the rest of a page. */
-export function jsonObject(
-  fields: Readonly<Record<string, Field>>,
-  dialect: Dialect,
-): RawBuilder<string> {
+export function jsonObject(fields: Readonly<Record<string, Field>>, dialect: Dialect): RawBuilder<string> {
   const entries = Object.entries(fields).map(([name, field]) => [name, field(dialect)] as const)
   if (dialect === 'sqlite') {
     return sql<string>`json_object(${sql.join(entries.map(([name, value]) => sql`${sql.lit(name)}, ${value}`))})`

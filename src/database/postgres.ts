@@ -12,21 +12,20 @@ import pg from 'pg'
 import { Unavailable } from '../domain/errors.ts'
 import { toTimestamp } from '../lib/clock.ts'
 import { WriteQueue } from './group.ts'
-import type { OpenedDatabase } from './open.ts'
+import type { OpenedDatabase } from './database.ts'
 import type { Tables } from './tables.ts'
 
 /** One for the writes, the others for reads off the hot paths (readiness, paging tokens, the sweep). */
 const POOL_SIZE = 4
 const CONNECT_TIMEOUT_MS = 5000
 
-const INT8 = 20
-const TIMESTAMPTZ = 1184
+const { INT8, TIMESTAMPTZ } = pg.types.builtins
 
 const types: pg.CustomTypesConfig = {
   getTypeParser(oid, format) {
     if (oid === INT8) return Number
     if (oid === TIMESTAMPTZ) return (text: string) => toTimestamp(new Date(text))
-    return pg.types.getTypeParser(oid, format)
+    return pg.types.getTypeParser(oid, format) as (text: string) => unknown
   },
 }
 
@@ -106,7 +105,11 @@ class PostgresConnection implements DatabaseConnection {
       const { sql, parameters } = query
       // What is run without parameters (begin, commit, the schema) is not worth a name on the server.
       const named = parameters.length > 0 ? { name: this.#names.of(sql) } : {}
-      const { rows, rowCount } = await this.client.query<object>({ ...named, text: sql, values: [...parameters] })
+      const { rows, rowCount } = await this.client.query<object>({
+        ...named,
+        text: sql,
+        values: [...parameters],
+      })
       return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) }
     } catch (error) {
       throw toDatabaseError(error)

@@ -15,7 +15,7 @@ interface Building<Parameters> {
   readonly db: Kysely<Tables>
   readonly dialect: Dialect
   /** Stands for a value that is given at each run. */
-  param<Name extends keyof Parameters>(name: Name): Parameters[Name]
+  readonly param: <Name extends keyof Parameters>(name: Name) => Parameters[Name]
 }
 
 /** What a hot path needs of a database to run one. */
@@ -74,7 +74,7 @@ function bind(compiled: CompiledQuery, values: object): unknown[] {
 }
 
 /** The most rows one statement takes: it bounds how many statements are kept, one for each number of rows. */
-export const MAX_ROWS_PER_STATEMENT = 64
+const MAX_ROWS_PER_STATEMENT = 64
 
 /**
  * A statement over several rows, prepared once for each number of rows up to {@link MAX_ROWS_PER_STATEMENT}.

@@ -10,7 +10,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { Unavailable } from '../domain/errors.ts'
-import type { OpenedDatabase } from './open.ts'
+import type { OpenedDatabase } from './database.ts'
 import type { Tables } from './tables.ts'
 import { ReadTurn } from './turn.ts'
 import { WriteQueue } from './group.ts'
@@ -18,6 +18,7 @@ import { WriteQueue } from './group.ts'
 type SqliteModule = typeof import('@photostructure/sqlite')
 type DatabaseSync = InstanceType<SqliteModule['DatabaseSync']>
 type StatementSync = ReturnType<DatabaseSync['prepare']>
+type SqlValue = null | number | bigint | string | Uint8Array
 
 /** Node's own module where it is stable enough (22.13), else its twin from npm. */
 export function loadSqlite(): SqliteModule {
@@ -25,7 +26,7 @@ export function loadSqlite(): SqliteModule {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major > 22 || (major === 22 && minor >= 13)) {
     // Node warns on stderr that the module is experimental; the operator can do nothing about it.
-    const emitWarning = process.emitWarning
+    const emitWarning = process.emitWarning.bind(process)
     process.emitWarning = () => undefined
     try {
       return require('node:sqlite') as SqliteModule
@@ -73,7 +74,7 @@ export class SqliteConnection {
   execute(sql: string, parameters: readonly unknown[]): Executed {
     try {
       const { statement, returnsRows } = this.#prepare(sql)
-      const values = parameters as Parameters<StatementSync['all']>
+      const values = parameters as SqlValue[]
       if (returnsRows) return { rows: statement.all(...values), changes: 0n }
       return { rows: [], changes: BigInt(statement.run(...values).changes) }
     } catch (error) {

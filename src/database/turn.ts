@@ -1,6 +1,10 @@
-import type { SqliteConnection } from './sqlite.ts'
-
 type Rows = readonly unknown[]
+
+/** What it needs of a connection. */
+interface Connection {
+  exec(sql: string): void
+  execute(sql: string, parameters: readonly unknown[]): { readonly rows: Rows }
+}
 
 interface Waiting {
   readonly sql: string
@@ -24,14 +28,14 @@ const MAX_KEPT_LENGTH = 4096
  * in another. So no answer is ever staler than reading it again would be.
  */
 export class ReadTurn {
-  readonly #connection: SqliteConnection
+  readonly #connection: Connection
   #waiting: Waiting[] = []
   /** By text, then by parameters. */
   readonly #kept = new Map<string, Map<string, Rows>>()
   #keptCount = 0
   #version: unknown
 
-  constructor(connection: SqliteConnection) {
+  constructor(connection: Connection) {
     this.#connection = connection
   }
 

@@ -13,7 +13,14 @@ export interface Account extends User {
   readonly createdAt: Timestamp
 }
 
-const ACCOUNT_COLUMNS = ['id', 'username', 'password', 'is_administrator', 'disabled_at', 'created_at'] as const
+const ACCOUNT_COLUMNS = [
+  'id',
+  'username',
+  'password',
+  'is_administrator',
+  'disabled_at',
+  'created_at',
+] as const
 
 interface UserRow {
   id: number
@@ -139,7 +146,7 @@ export async function lockUse(
   dialect: Dialect,
   userIds: readonly number[],
 ): Promise<Map<number, Use>> {
-  const ids = [...new Set(userIds)].sort((a, b) => a - b)
+  const ids = [...new Set(userIds)].toSorted((a, b) => a - b)
   const rows = await selectUseQuery.run(
     trx,
     dialect,
@@ -160,7 +167,11 @@ const updateUseQuery = new PreparedRows<UseRow & { id: number }, never>(
     )
     return db
       .updateTable('users')
-      .from(sql<{ column1: number; column2: number; column3: number; column4: number }>`(values ${values})`.as('use'))
+      .from(
+        sql<{ column1: number; column2: number; column3: number; column4: number }>`(values ${values})`.as(
+          'use',
+        ),
+      )
       .set(eb => ({
         used_clusters: eb.ref('use.column2'),
         used_cpus: eb.ref('use.column3'),

@@ -53,8 +53,6 @@ export function isLive(status: ClusterStatus): boolean {
   return FOLLOWS[status].length > 0
 }
 
-export const ENDED_STATUSES = CLUSTER_STATUSES.filter(status => !isLive(status))
-
 /** A cluster as a creator asked for it, after validation. */
 export interface ClusterRequest {
   /** CPUs per worker. */

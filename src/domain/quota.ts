@@ -1,7 +1,7 @@
 /** How much a user may have at once. Only live clusters count. */
 
-export const QUOTA_LIMITS = ['clusters', 'cpus', 'memory_gib'] as const
-export type QuotaLimit = (typeof QUOTA_LIMITS)[number]
+const QUOTA_LIMITS = ['clusters', 'cpus', 'memory_gib'] as const
+type QuotaLimit = (typeof QUOTA_LIMITS)[number]
 
 /** What is in use, or asked for: clusters, CPUs and GiB over all their workers. */
 export type Use = Readonly<Record<QuotaLimit, number>>

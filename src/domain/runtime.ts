@@ -4,7 +4,7 @@ import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT_BYTES } from './limits.ts'
 export const RUNTIMES = ['idle', 'command', 'dask'] as const
 
 /** Variables that every worker gets from us; a user's environment may not set them. */
-export const RESERVED_VARIABLE_PREFIX = 'CLUSTER_'
+const RESERVED_VARIABLE_PREFIX = 'CLUSTER_'
 
 const utf8 = new TextEncoder()
 

@@ -13,7 +13,7 @@ export const ARGON2_OPTIONS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 
 const ARGON2_PREFIX = `$argon2id$v=19$m=${ARGON2_OPTIONS.memoryCost},t=${ARGON2_OPTIONS.timeCost},p=${ARGON2_OPTIONS.parallelism}$`
 
 /** Django 6.0 uses 1.2 million. An imported hash must not be able to keep a core busy for minutes. */
-export const MAX_PBKDF2_ITERATIONS = 2_000_000
+const MAX_PBKDF2_ITERATIONS = 2_000_000
 const MAX_ARGON2_MEMORY_KIB = 262_144
 const MAX_ARGON2_PASSES = 10
 
@@ -34,7 +34,10 @@ export function needsRehash(text: string): boolean {
 }
 
 function parseArgon2(phc: string): PasswordHash {
-  const match = /^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,4}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(phc)
+  const match =
+    /^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,4}),p=(\d{1,3})\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{16,}$/.exec(
+      phc,
+    )
   if (match === null) return unusable('is damaged')
   const [, memory, passes] = match.map(Number)
   if ((memory ?? 0) > MAX_ARGON2_MEMORY_KIB || (passes ?? 0) > MAX_ARGON2_PASSES) {

@@ -10,8 +10,7 @@ export type PasswordWork =
   | { readonly id: number; readonly password: string; readonly hash: string }
 
 export type PasswordAnswer =
-  | { readonly id: number; readonly result: string | boolean }
-  | { readonly id: number; readonly error: string }
+  { readonly id: number; readonly result: string | boolean } | { readonly id: number; readonly error: string }
 
 // On Linux a priority belongs to the thread that sets it: logins then wait for the requests of others,
 // and not the other way round.

@@ -56,7 +56,9 @@ export class PasswordHasher {
 
   #start(): Worker {
     // A thread cannot be started from TypeScript on every Node: from source (tests) it comes from the build.
-    const file = import.meta.url.replace('/src/lib/', '/dist/lib/').replace(/password\.[tj]s$/, 'password-thread.js')
+    const file = import.meta.url
+      .replace('/src/lib/', '/dist/lib/')
+      .replace(/password\.[tj]s$/, 'password-thread.js')
     const worker = new Worker(new URL(file))
     worker.on('message', (answer: PasswordAnswer) => {
       const waiting = this.#waiting.get(answer.id)

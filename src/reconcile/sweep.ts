@@ -1,6 +1,6 @@
 import { deleteClustersEndedBefore } from '../database/clusters.ts'
 import { deleteIdempotencyKeysBefore } from '../database/idempotency.ts'
-import type { Database } from '../database/open.ts'
+import type { Database } from '../database/database.ts'
 import { deleteTokensExpiredBefore } from '../database/tokens.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
 import { addMs, DAY_MS, HOUR_MS, toTimestamp, type Clock } from '../lib/clock.ts'

@@ -1,53 +1,28 @@
-import type { Transaction } from 'kysely'
 import {
   deleteCluster,
   findVisibleCluster,
   findVisibleClusterJson,
-  insertClusters,
   listClustersJson,
   type ClusterFilter,
   type ClusterJson,
-  type NewCluster,
 } from '../database/clusters.ts'
 import { takeNumbers } from '../database/counters.ts'
+import type { Database } from '../database/database.ts'
 import { insertEvents } from '../database/events.ts'
-import { CommitGroup, type Outcome } from '../database/group.ts'
-import { insertIdempotencyKeys, selectIdempotencyKeys } from '../database/idempotency.ts'
-import type { Database } from '../database/open.ts'
-import type { Tables } from '../database/tables.ts'
+import { CommitGroup } from '../database/group.ts'
 import { lockUse, updateUse } from '../database/users.ts'
-import { isLive, type ClusterReason, type ClusterRequest } from '../domain/cluster.ts'
-import { IdempotencyConflict, NotFound, QuotaExceeded } from '../domain/errors.ts'
-import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
-import { addUse, findQuotaRefusal, subtractUse, useOf, type Quota, type Use } from '../domain/quota.ts'
+import { isLive, type ClusterRequest } from '../domain/cluster.ts'
+import { NotFound } from '../domain/errors.ts'
+import { subtractUse, useOf } from '../domain/quota.ts'
 import type { User } from '../domain/user.ts'
-import { addMs, HOUR_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
-import { sha256Hex } from '../lib/id.ts'
-
-/** Where new clusters are to run, and what is said of one until then. */
-export interface Placement {
-  readonly engine: string
-  readonly home: string
-  readonly reason: ClusterReason
-  readonly message: string
-}
-
-export interface IdempotencyKey {
-  readonly key: string
-  /** Of the parsed request; see {@link hashRequest}. */
-  readonly requestHash: string
-}
-
-interface Creation {
-  readonly user: User
-  readonly request: ClusterRequest
-  readonly idempotencyKey: IdempotencyKey | undefined
-}
-
-export interface CreatedCluster {
-  readonly id: number
-  readonly json: ClusterJson
-}
+import { toTimestamp, type Clock } from '../lib/clock.ts'
+import {
+  Creations,
+  type CreatedCluster,
+  type Creation,
+  type CreationOptions,
+  type IdempotencyKey,
+} from './creations.ts'
 
 /** A page of clusters as JSON, and where the next one begins. */
 export interface ClusterPage {
@@ -62,16 +37,13 @@ const NO_SUCH_CLUSTER = 'There is no such cluster.'
 export class Clusters {
   readonly #database: Database
   readonly #clock: Clock
-  readonly #quota: Quota
-  readonly #placement: Placement
   readonly #creations: CommitGroup<Creation, CreatedCluster>
 
-  constructor(database: Database, options: { clock: Clock; quota: Quota; placement: Placement }) {
+  constructor(database: Database, options: CreationOptions) {
     this.#database = database
     this.#clock = options.clock
-    this.#quota = options.quota
-    this.#placement = options.placement
-    this.#creations = new CommitGroup(database, (trx, creations) => this.createAll(trx, creations))
+    const creations = new Creations(database, options)
+    this.#creations = new CommitGroup(database, (trx, group) => creations.answerAll(trx, group))
   }
 
   /**
@@ -132,204 +104,4 @@ export class Clusters {
       await deleteCluster(trx, cluster.id)
     })
   }
-
-  /** Answers every request of a group, in order of arrival; see {@link CommitGroup}. */
-  async createAll(
-    trx: Transaction<Tables>,
-    creations: readonly Creation[],
-  ): Promise<Outcome<CreatedCluster>[]> {
-    const { dialect } = this.#database
-    const now = this.#clock()
-    const uses = await lockUse(
-      trx,
-      dialect,
-      creations.map(({ user }) => user.id),
-    )
-    const earlier = await this.#findEarlierAnswers(trx, creations, now)
-    const decisions = decideCreations(creations, uses, earlier, this.#quota)
-    const accepted = decisions.flatMap(decision => ('accepted' in decision ? [decision.accepted] : []))
-    const created = await this.#insertAll(trx, accepted, uses, toTimestamp(now))
-
-    return decisions.map(decision => {
-      if ('answer' in decision) return { value: decision.answer }
-      if ('refusal' in decision) return { error: decision.refusal }
-      const creation = 'accepted' in decision ? decision.accepted : decision.sameKeyAs
-      const value = created.get(creation)
-      if (value === undefined) return { error: new Error('an inserted cluster did not come back') }
-      return 'conflict' in decision && decision.conflict
-        ? { error: new IdempotencyConflict(value.id) }
-        : { value }
-    })
-  }
-
-  async #findEarlierAnswers(
-    trx: Transaction<Tables>,
-    creations: readonly Creation[],
-    now: Date,
-  ): Promise<EarlierAnswers> {
-    const since = toTimestamp(addMs(now, -IDEMPOTENCY_KEY_HOURS * HOUR_MS))
-    const wanted = creations.flatMap(({ user, idempotencyKey }) =>
-      idempotencyKey === undefined ? [] : [{ user_id: user.id, key: idempotencyKey.key, since }],
-    )
-    const rows = await selectIdempotencyKeys.run(trx, this.#database.dialect, wanted)
-    return new Map(
-      rows.map(row => [
-        keyOf(row.user_id, row.key),
-        { requestHash: row.request_hash, answer: { id: row.cluster_id, json: row.response } },
-      ]),
-    )
-  }
-
-  async #insertAll(
-    trx: Transaction<Tables>,
-    accepted: readonly Creation[],
-    uses: ReadonlyMap<number, Use>,
-    now: Timestamp,
-  ): Promise<Map<Creation, CreatedCluster>> {
-    if (accepted.length === 0) return new Map()
-    const { dialect } = this.#database
-    const first = await takeNumbers(trx, dialect, { clusters: accepted.length, events: accepted.length })
-    const rows = accepted.map(({ user, request }, index) =>
-      toNewCluster(user, request, this.#placement, first.clusters + index, now),
-    )
-    // Sent together: none needs the answer of another, and PostgreSQL gets them in one packet.
-    const [inserted] = await Promise.all([
-      insertClusters.run(trx, dialect, rows),
-      insertEvents.run(
-        trx,
-        dialect,
-        rows.map((row, index) => ({
-          id: first.events + index,
-          cluster_id: row.id,
-          creator_id: row.creator_id,
-          at: now,
-          status: row.status,
-          reason: row.reason,
-          message: row.message,
-        })),
-      ),
-      updateUse(trx, dialect, uses),
-    ])
-
-    const bodies = new Map(inserted.map(({ id, body }) => [id, body]))
-    const created = new Map<Creation, CreatedCluster>()
-    accepted.forEach((creation, index) => {
-      const id = first.clusters + index
-      created.set(creation, { id, json: bodies.get(id) ?? '' })
-    })
-    await insertIdempotencyKeys.run(
-      trx,
-      dialect,
-      [...created].flatMap(([{ user, idempotencyKey }, { id, json }]) =>
-        idempotencyKey === undefined
-          ? []
-          : [
-              {
-                user_id: user.id,
-                key: idempotencyKey.key,
-                request_hash: idempotencyKey.requestHash,
-                cluster_id: id,
-                response: json,
-                created_at: now,
-              },
-            ],
-      ),
-    )
-    return created
-  }
-}
-
-/** By user and key. */
-type EarlierAnswers = ReadonlyMap<string, { requestHash: string; answer: CreatedCluster }>
-
-type Decision =
-  | { readonly accepted: Creation }
-  | { readonly answer: CreatedCluster }
-  | { readonly refusal: Error }
-  /** Another request of the same group has the same key. */
-  | { readonly sameKeyAs: Creation; readonly conflict: boolean }
-
-/** Decides each in order of arrival, and adds what it accepts to `uses`. */
-function decideCreations(
-  creations: readonly Creation[],
-  uses: Map<number, Use>,
-  earlier: EarlierAnswers,
-  quota: Quota,
-): Decision[] {
-  const acceptedByKey = new Map<string, Creation>()
-  return creations.map(creation => {
-    const { user, request, idempotencyKey } = creation
-    const key = idempotencyKey && keyOf(user.id, idempotencyKey.key)
-    const before = key === undefined ? undefined : earlier.get(key)
-    if (before !== undefined) {
-      return before.requestHash === idempotencyKey?.requestHash
-        ? { answer: before.answer }
-        : { refusal: new IdempotencyConflict(before.answer.id) }
-    }
-    const twin = key === undefined ? undefined : acceptedByKey.get(key)
-    if (twin !== undefined) {
-      const conflict = twin.idempotencyKey?.requestHash !== idempotencyKey?.requestHash
-      return { sameKeyAs: twin, conflict }
-    }
-    const used = uses.get(user.id)
-    if (used === undefined) return { refusal: new Error(`the user ${user.id} is gone`) }
-    const requested = useOf(request)
-    const refusal = findQuotaRefusal(quota, used, requested)
-    if (refusal !== undefined) return { refusal: new QuotaExceeded(refusal) }
-    uses.set(user.id, addUse(used, requested))
-    if (key !== undefined) acceptedByKey.set(key, creation)
-    return { accepted: creation }
-  })
-}
-
-function keyOf(userId: number, key: string): string {
-  return `${userId} ${key}`
-}
-
-function toNewCluster(
-  user: User,
-  request: ClusterRequest,
-  placement: Placement,
-  id: number,
-  now: Timestamp,
-): NewCluster {
-  return {
-    id,
-    creator_id: user.id,
-    name: request.name ?? `cluster-${id}`,
-    cpus: request.cpus,
-    memory: request.memory,
-    workers: request.workers,
-    runtime: request.runtime,
-    command: request.command === null ? null : JSON.stringify(request.command),
-    environment: JSON.stringify(request.environment),
-    status: 'pending',
-    reason: placement.reason,
-    message: placement.message,
-    engine: placement.engine,
-    home: placement.home,
-    idle_timeout_seconds: request.idleTimeoutSeconds,
-    lifetime_seconds: request.lifetimeSeconds,
-    created_at: now,
-    ended_at: null,
-  }
-}
-
-/** The same for equal requests, however their JSON was written: defaults filled in, keys in one order. */
-export function hashRequest(request: ClusterRequest): string {
-  const environment = Object.entries(request.environment).sort(([a], [b]) => (a < b ? -1 : 1))
-  const { cpus, memory, name, workers, runtime, command, idleTimeoutSeconds, lifetimeSeconds } = request
-  return sha256Hex(
-    JSON.stringify([
-      cpus,
-      memory,
-      name ?? null,
-      workers,
-      runtime,
-      command,
-      environment,
-      idleTimeoutSeconds,
-      lifetimeSeconds,
-    ]),
-  )
 }

@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely'
 import { insertClusters, listTakenClusterIds, type NewCluster } from '../database/clusters.ts'
 import { raiseCounters, takeNumbers } from '../database/counters.ts'
 import { insertEvents } from '../database/events.ts'
-import type { Database } from '../database/open.ts'
+import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { insertUser, listAccounts, type Account } from '../database/users.ts'
 import { OperatorError } from '../domain/errors.ts'
@@ -41,7 +41,9 @@ export async function loadFixture(
     const loading = new Loading(trx, database, now)
     await loading.loadUsers(entries.filter(({ model }) => model.endsWith('.user')))
     await loading.loadClusters(entries.filter(({ model }) => model === 'launcher.cluster'))
-    loading.noteOthers(entries.filter(({ model }) => !model.endsWith('.user') && model !== 'launcher.cluster'))
+    loading.noteOthers(
+      entries.filter(({ model }) => !model.endsWith('.user') && model !== 'launcher.cluster'),
+    )
     await loading.raiseCounters()
     return loading.report
   })
@@ -50,10 +52,12 @@ export async function loadFixture(
 function parseFixture(text: string): Entry[] {
   const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
   const [error] = document.errors
-  if (error !== undefined) throw new OperatorError(`This is neither YAML nor JSON: ${error.message.split('\n')[0]}`)
+  if (error !== undefined)
+    throw new OperatorError(`This is neither YAML nor JSON: ${error.message.split('\n')[0]}`)
   const content: unknown = document.toJS()
   if (content === null || content === undefined) return []
-  if (!Array.isArray(content)) throw new OperatorError('A fixture is a list of entries with model, pk and fields.')
+  if (!Array.isArray(content))
+    throw new OperatorError('A fixture is a list of entries with model, pk and fields.')
   return content.map((entry: unknown, index) => {
     if (!isRecord(entry) || typeof entry['model'] !== 'string' || !isRecord(entry['fields'])) {
       throw new OperatorError(`Entry ${index + 1} of the fixture has no model or no fields.`)
@@ -107,7 +111,7 @@ class Loading {
       } else if (sameName !== undefined) {
         this.#notes.push(`user ${id} (${username}): the name belongs to user ${sameName.id}`)
       } else {
-        await insertUser(this.#trx, account)
+        await insertUser(this.#trx, { ...account, password: this.#readPassword(account) })
         byId.set(id, account)
         byName.set(username, account)
         this.#creators.set(id, id).set(username, id)
@@ -128,20 +132,19 @@ class Loading {
     return {
       id: pk,
       username: name,
-      password: this.#readPassword(label, name, password),
+      password: typeof password === 'string' ? password : UNUSABLE_PASSWORD,
       isAdministrator: isSuperuser === true,
       disabledAt: isActive === false ? this.#now : null,
       createdAt: toTimestampOr(joined, this.#now),
     }
   }
 
-  #readPassword(label: string, username: string, password: unknown): string {
-    const text = typeof password === 'string' ? password : UNUSABLE_PASSWORD
-    const hash = parsePasswordHash(text)
+  #readPassword({ id, username, password }: Account): string {
+    const hash = parsePasswordHash(password)
     if (hash.kind === 'argon2id') return hash.phc
-    if (hash.kind === 'pbkdf2') return text
+    if (hash.kind === 'pbkdf2') return password
     this.#notes.push(
-      `${label}: loaded, but its password ${hash.why}; set one with: clusters user passwd ${username}`,
+      `user ${id} (${username}): loaded, but its password ${hash.why}; set one with: clusters user passwd ${username}`,
     )
     return UNUSABLE_PASSWORD
   }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isIPv6 } from 'node:net'
-import type { Database } from '../database/open.ts'
+import type { Database } from '../database/database.ts'
 import { findAccount, updatePassword, type Account } from '../database/users.ts'
 import { TooManyLoginFailures, Unavailable, WrongCredentials } from '../domain/errors.ts'
 import type { User } from '../domain/user.ts'

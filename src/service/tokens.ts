@@ -1,5 +1,5 @@
 import { takeNumbers } from '../database/counters.ts'
-import type { Database } from '../database/open.ts'
+import type { Database } from '../database/database.ts'
 import {
   deleteToken,
   findPresentedToken,
@@ -17,7 +17,7 @@ import { randomText, sha256Hex } from '../lib/id.ts'
 export type { Token }
 
 /** Tells scanners for leaked secrets, and our own log, what the text is. */
-export const TOKEN_PREFIX = 'clu_'
+const TOKEN_PREFIX = 'clu_'
 /** 256 bits, 43 characters. */
 const TOKEN_BYTES = 32
 const TOKEN_LENGTH = TOKEN_PREFIX.length + 43

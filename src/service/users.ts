@@ -1,5 +1,5 @@
 import { takeNumbers } from '../database/counters.ts'
-import type { Database } from '../database/open.ts'
+import type { Database } from '../database/database.ts'
 import { deleteTokensOf } from '../database/tokens.ts'
 import {
   findAccount,
@@ -48,16 +48,13 @@ export class Users {
   /** The same with a password that is hashed already. */
   async addWithHash(user: { username: string; password: string; isAdministrator: boolean }): Promise<void> {
     const { dialect } = this.#database
-    const added = await this.#database.transaction(async trx => {
+    await this.#database.transaction(async trx => {
       const numbers = await takeNumbers(trx, dialect, { users: 1 })
-      return insertUser(trx, {
-        ...user,
-        id: numbers.users,
-        disabledAt: null,
-        createdAt: toTimestamp(this.#clock()),
-      })
+      const createdAt = toTimestamp(this.#clock())
+      const added = await insertUser(trx, { ...user, id: numbers.users, disabledAt: null, createdAt })
+      // Thrown inside, so that the number is taken back.
+      if (!added) throw new OperatorError(`There is a user ${user.username} already.`)
     })
-    if (!added) throw new OperatorError(`There is a user ${user.username} already.`)
   }
 
   /** A disabled user cannot log in, and all their tokens are dead at once. */

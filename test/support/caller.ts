@@ -70,9 +70,12 @@ export class Caller {
 
   #send(method: string, path: string, { body, raw, headers = {} }: CallOptions): Promise<Answer> {
     const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body))
+    // Without a length, Node sends the body in chunks.
+    const isChunked = headers['transfer-encoding'] !== undefined
+    const length = payload === undefined || isChunked ? undefined : String(Buffer.byteLength(payload))
     const own: OutgoingHttpHeaders = {
       ...(this.token === undefined ? {} : { authorization: `Token ${this.token}` }),
-      ...(payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) }),
+      ...(length === undefined ? {} : { 'content-length': length }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,
     }

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { expect } from 'vitest'
-import type { Answer } from './caller.ts'
 
 interface DocumentedAnswer {
   readonly content?: Readonly<Record<string, { readonly schema: object; readonly example?: unknown }>>
@@ -17,6 +17,14 @@ export interface DocumentedOperation {
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>
   readonly [field: string]: unknown
+}
+
+/** What came over the wire. */
+interface Received {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly text: string
+  readonly body: unknown
 }
 
 /** The committed document; another test holds it to what the server answers. */
@@ -41,7 +49,7 @@ export function findOperation(method: string, path: string): DocumentedOperation
 }
 
 /** Fails when the answer is not what the document says of its operation. */
-export function expectDocumented(method: string, path: string, answer: Answer): void {
+export function expectDocumented(method: string, path: string, answer: Received): void {
   const operation = findOperation(method, path)
   // 404 of an unknown address, 405 and OPTIONS belong to no operation; each is a problem all the same.
   if (operation === undefined) return

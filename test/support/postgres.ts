@@ -1,6 +1,6 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -36,24 +36,18 @@ export async function startPostgres(prefix: readonly string[] = []): Promise<Tes
   if (folder === undefined) throw new Error('there is no PostgreSQL package for this platform')
   // The package's own install script does this; it has not run when install scripts are off.
   execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: folder, stdio: 'ignore' })
-  const bin = join(folder, 'native', 'bin')
-  const data = mkdtempSync(join(tmpdir(), 'clusters-postgres-'))
+  const home = mkdtempSync(join(tmpdir(), 'clusters-postgres-'))
+  const data = join(home, 'data')
   const isRoot = process.getuid?.() === 0
-  const ids = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
-  if (isRoot) {
-    chownSync(data, NOBODY, NOBODY)
-    chmodSync(data, 0o700)
-  }
+  const ids = { cwd: home, ...(isRoot ? { uid: NOBODY, gid: NOBODY } : {}) }
+  if (isRoot) chownSync(home, NOBODY, NOBODY)
+  const bin = join(locatePrograms(join(folder, 'native'), home, ids), 'bin')
   const init = ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync']
   execFileSync(join(bin, 'initdb'), init, { ...ids, stdio: 'ignore' })
   const port = await findFreePort()
-  const [program = '', ...args] = [
-    ...prefix,
-    join(bin, 'postgres'),
-    ...['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data],
-    ...['-c', 'max_connections=300'],
-  ]
-  const server = spawn(program, args, { ...ids, stdio: 'ignore' })
+  const options = ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', data, '-c', 'max_connections=300']
+  const command = [...prefix, join(bin, 'postgres'), ...options]
+  const server = spawn(command[0] ?? '', command.slice(1), { ...ids, stdio: 'ignore' })
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   await waitUntilReady(url, server)
   return {
@@ -62,9 +56,18 @@ export async function startPostgres(prefix: readonly string[] = []): Promise<Tes
     stop: async () => {
       server.kill('SIGINT')
       if (server.exitCode === null && server.signalCode === null) await once(server, 'exit')
-      if (existsSync(data)) rmSync(data, { recursive: true, force: true })
+      if (existsSync(home)) rmSync(home, { recursive: true, force: true })
     },
   }
+}
+
+/** `native`, or a copy of it in `home`: a checkout of root's may be where nobody cannot read. */
+function locatePrograms(native: string, home: string, ids: { cwd: string }): string {
+  if (spawnSync(join(native, 'bin', 'postgres'), ['--version'], ids).status === 0) return native
+  const copy = join(home, 'native')
+  cpSync(native, copy, { recursive: true, verbatimSymlinks: true })
+  execFileSync('chown', ['-R', String(NOBODY), copy])
+  return copy
 }
 
 async function waitUntilReady(url: string, server: ChildProcess): Promise<void> {

@@ -4,11 +4,18 @@ import type { ClusterRequest } from '../../domain/cluster.ts'
 import { InvalidRequest, NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
-import { hashRequest, type Clusters, type IdempotencyKey } from '../../service/clusters.ts'
+import type { Clusters } from '../../service/clusters.ts'
+import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
 import type { Check } from '../parse.ts'
-import { createCluster, deleteCluster, getCluster, listClusters, type clusterRequestSchema } from '../schemas/cluster.ts'
+import {
+  createCluster,
+  deleteCluster,
+  getCluster,
+  listClusters,
+  type clusterRequestSchema,
+} from '../schemas/cluster.ts'
 
 type Body = Static<typeof clusterRequestSchema>
 
@@ -30,7 +37,8 @@ export function addClusterRoutes(app: FastifyInstance, { clusters }: { clusters:
   addOperation(app, listClusters, async ({ query, request, reply }) => {
     const filter = { status: query.status, name: query.name }
     const page = await clusters.list(identityOf(request).user, { ...filter, ...readPage(query) })
-    if (page.nextBefore !== undefined) reply.header('link', formatNextLink('/clusters', query, page.nextBefore))
+    if (page.nextBefore !== undefined)
+      reply.header('link', formatNextLink('/clusters', query, page.nextBefore))
     return sendJson(reply, page.json)
   })
 
@@ -89,7 +97,10 @@ function toClusterRequest(body: Body): ClusterRequest {
   }
 }
 
-function readIdempotencyKey(request: FastifyRequest, clusterRequest: ClusterRequest): IdempotencyKey | undefined {
+function readIdempotencyKey(
+  request: FastifyRequest,
+  clusterRequest: ClusterRequest,
+): IdempotencyKey | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
   if (typeof key !== 'string' || !IDEMPOTENCY_KEY_PATTERN.test(key)) {

@@ -32,7 +32,11 @@ export function addServerRoutes(
   addOperation(app, getProblemPage, ({ request, reply }) => {
     const { name } = request.params as { name: string }
     if (!isProblemName(name)) throw new NotFound('There is no such kind of problem.')
-    reply.headers({ ...PAGE_HEADERS, 'content-type': 'text/html; charset=utf-8', 'content-security-policy': PAGE_POLICY })
+    reply.headers({
+      ...PAGE_HEADERS,
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': PAGE_POLICY,
+    })
     return Promise.resolve(reply.send(renderProblemPage(name)))
   })
 }

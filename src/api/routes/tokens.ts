@@ -10,7 +10,10 @@ import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
 import { createToken, deleteToken, listTokens, login, logout, startLogin } from '../schemas/token.ts'
 
-export function addTokenRoutes(app: FastifyInstance, { tokens, clock }: { tokens: Tokens; clock: Clock }): void {
+export function addTokenRoutes(
+  app: FastifyInstance,
+  { tokens, clock }: { tokens: Tokens; clock: Clock },
+): void {
   addOperation(app, listTokens, async ({ query, request, reply }) => {
     const { user, tokenId } = identityOf(request)
     const page = await tokens.list(user, readPage(query))
@@ -33,7 +36,9 @@ export function addTokenRoutes(app: FastifyInstance, { tokens, clock }: { tokens
     () =>
       ({ expires_at: expiresAt }) => ({
         expires_at:
-          typeof expiresAt === 'string' && !(new Date(expiresAt) > clock()) ? 'must be in the future' : undefined,
+          typeof expiresAt === 'string' && !(new Date(expiresAt) > clock())
+            ? 'must be in the future'
+            : undefined,
       }),
   )
 
@@ -50,7 +55,10 @@ export function addTokenRoutes(app: FastifyInstance, { tokens, clock }: { tokens
 }
 
 /** Apart from the others: only here a cookie is read and a form is taken. */
-export async function addLoginRoutes(app: FastifyInstance, { login: logins }: { login: Login }): Promise<void> {
+export async function addLoginRoutes(
+  app: FastifyInstance,
+  { login: logins }: { login: Login },
+): Promise<void> {
   await app.register(cookie)
   acceptForm(app)
 

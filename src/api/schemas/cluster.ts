@@ -113,7 +113,8 @@ const clusterExample = {
   environment: {},
   status: 'pending',
   reason: 'none_configured',
-  message: 'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
+  message:
+    'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
   engine: 'none',
   ready_workers: 0,
   address: null,
@@ -160,7 +161,9 @@ export const listClusters = {
   tag: 'clusters',
   query: Type.Object(
     {
-      status: Type.Optional(Type.Enum([...CLUSTER_STATUSES], { description: 'Only those with this status.' })),
+      status: Type.Optional(
+        Type.Enum([...CLUSTER_STATUSES], { description: 'Only those with this status.' }),
+      ),
       name: Type.Optional(Type.String({ ...name, description: 'Only those with just this name.' })),
       ...pageQuery,
     },
@@ -171,7 +174,9 @@ export const listClusters = {
       description: 'The clusters',
       schema: Type.Array(clusterSchema),
       example: [clusterExample],
-      headers: { Link: 'The path of the next page, when there is more: `</clusters?cursor=...>; rel="next"`.' },
+      headers: {
+        Link: 'The path of the next page, when there is more: `</clusters?cursor=...>; rel="next"`.',
+      },
     },
   },
 } as const satisfies Operation

@@ -3,7 +3,10 @@ import { Type } from 'typebox'
 /** RFC 9457. Some problems have fields of their own beside these. */
 export const problemSchema = Type.Object(
   {
-    type: Type.String({ description: 'What kind of problem, and where it is explained.', format: 'uri-reference' }),
+    type: Type.String({
+      description: 'What kind of problem, and where it is explained.',
+      format: 'uri-reference',
+    }),
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.String({ description: 'What is wrong with this request.' }),

@@ -1,7 +1,10 @@
 import { Type } from 'typebox'
 import type { Operation } from '../operation.ts'
 
-const stateSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'State', additionalProperties: false })
+const stateSchema = Type.Object(
+  { status: Type.Literal('ok') },
+  { title: 'State', additionalProperties: false },
+)
 
 export const getHealth = {
   id: 'getHealth',

@@ -1,5 +1,10 @@
 import { Type } from 'typebox'
-import { LOGIN_TOKEN_DAYS, MAX_PASSWORD_LENGTH, MAX_TOKEN_NAME_LENGTH, MAX_USERNAME_LENGTH } from '../../domain/limits.ts'
+import {
+  LOGIN_TOKEN_DAYS,
+  MAX_PASSWORD_LENGTH,
+  MAX_TOKEN_NAME_LENGTH,
+  MAX_USERNAME_LENGTH,
+} from '../../domain/limits.ts'
 import type { Operation } from '../operation.ts'
 import { pageQuery } from '../paging.ts'
 
@@ -21,7 +26,7 @@ const tokenFields = {
   last_used_at: timeOrNull('To the minute; `null`: never.'),
 }
 
-export const tokenSchema = Type.Object(
+const tokenSchema = Type.Object(
   { ...tokenFields, current: Type.Boolean({ description: 'Whether this request was made with it.' }) },
   { title: 'Token', additionalProperties: false },
 )
@@ -129,7 +134,10 @@ export const login = {
   answers: {
     200: {
       description: 'The token',
-      schema: Type.Object({ auth_token: Type.String({ minLength: 40 }) }, { title: 'AuthToken', additionalProperties: false }),
+      schema: Type.Object(
+        { auth_token: Type.String({ minLength: 40 }) },
+        { title: 'AuthToken', additionalProperties: false },
+      ),
       example: { auth_token: valueExample },
     },
   },

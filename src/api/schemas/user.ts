@@ -4,7 +4,7 @@ import type { Operation } from '../operation.ts'
 const limit = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], minimum: 0, description })
 
-export const meSchema = Type.Object(
+const meSchema = Type.Object(
   {
     id: Type.Integer({ minimum: 1 }),
     username: Type.String(),
@@ -18,7 +18,11 @@ export const meSchema = Type.Object(
       { additionalProperties: false, description: 'What you may have at once.' },
     ),
     used: Type.Object(
-      { clusters: Type.Integer({ minimum: 0 }), cpus: Type.Number({ minimum: 0 }), memory_gib: Type.Number({ minimum: 0 }) },
+      {
+        clusters: Type.Integer({ minimum: 0 }),
+        cpus: Type.Number({ minimum: 0 }),
+        memory_gib: Type.Number({ minimum: 0 }),
+      },
       { additionalProperties: false, description: 'What your live clusters use of it.' },
     ),
   },

@@ -7,14 +7,16 @@ export function addServeCommand(program: Command): void {
   program
     .command('serve')
     .description('Serve the API. Settings come from CLUSTERS_* variables and the file CLUSTERS_CONFIG names.')
-    .option('--sample-users', `load the sample users ${SAMPLE_USERNAMES.join(' and ')} into an empty database`, false)
+    .option(
+      '--sample-users',
+      `load the sample users ${SAMPLE_USERNAMES.join(' and ')} into an empty database`,
+      false,
+    )
     .action((options: { sampleUsers: boolean }) => run(options))
 }
 
 /** Resolves when the server has stopped. */
 async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
-  // Whatever we create is for us alone.
-  process.umask(0o077)
   const server = await serve(loadConfig(process.env), { sampleUsers })
   const logins = server.hasSampleUsers
     ? `; log in as ${SAMPLE_USERNAMES.join(' or ')}, password ${SAMPLE_PASSWORD}`

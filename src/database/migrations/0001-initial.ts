@@ -31,13 +31,28 @@ async function createUsers(db: Kysely<unknown>, dialect: Dialect): Promise<void>
     .addColumn('id', 'bigint', column => column.primaryKey().check(sql`id > 0`))
     .addColumn('username', 'text', column => column.notNull().unique())
     .addColumn('password', 'text', column => column.notNull())
-    .addColumn('is_administrator', 'integer', column => column.notNull().check(sql`is_administrator in (0, 1)`))
+    .addColumn('is_administrator', 'integer', column =>
+      column.notNull().check(sql`is_administrator in (0, 1)`),
+    )
     .addColumn('disabled_at', timestamp)
     .addColumn('created_at', timestamp, column => column.notNull())
-    .addColumn('used_clusters', 'integer', column => column.notNull().defaultTo(0).check(sql`used_clusters >= 0`))
-    .addColumn('used_cpus', amount, column => column.notNull().defaultTo(0).check(sql`used_cpus >= 0`))
+    .addColumn('used_clusters', 'integer', column =>
+      column
+        .notNull()
+        .defaultTo(0)
+        .check(sql`used_clusters >= 0`),
+    )
+    .addColumn('used_cpus', amount, column =>
+      column
+        .notNull()
+        .defaultTo(0)
+        .check(sql`used_cpus >= 0`),
+    )
     .addColumn('used_memory_gib', amount, column =>
-      column.notNull().defaultTo(0).check(sql`used_memory_gib >= 0`),
+      column
+        .notNull()
+        .defaultTo(0)
+        .check(sql`used_memory_gib >= 0`),
     )
     .execute()
 }
@@ -49,7 +64,12 @@ async function createTokens(db: Kysely<unknown>, dialect: Dialect): Promise<void
     .addColumn('id', 'bigint', column => column.primaryKey())
     .addColumn('user_id', 'bigint', column => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('name', 'text', column => column.notNull())
-    .addColumn('hash', 'text', column => column.notNull().unique().check(sql`length(hash) = 64`))
+    .addColumn('hash', 'text', column =>
+      column
+        .notNull()
+        .unique()
+        .check(sql`length(hash) = 64`),
+    )
     .addColumn('created_at', timestamp, column => column.notNull())
     .addColumn('expires_at', timestamp)
     .addColumn('last_used_at', timestamp)
@@ -59,14 +79,14 @@ async function createTokens(db: Kysely<unknown>, dialect: Dialect): Promise<void
 
 async function createClusters(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
   const { timestamp, amount } = COLUMN_TYPES[dialect]
-  const between = (column: string, least: number, most: number) =>
-    sql`${sql.ref(column)} between ${sql.lit(least)} and ${sql.lit(most)}`
   await db.schema
     .createTable('clusters')
     .addColumn('id', 'bigint', column => column.primaryKey().check(sql`id > 0`))
     .addColumn('creator_id', 'bigint', column => column.notNull().references('users.id'))
     .addColumn('name', 'text', column => column.notNull())
-    .addColumn('cpus', amount, column => column.notNull().check(sql`cpus > 0 and cpus <= ${sql.lit(MAX_CPUS)}`))
+    .addColumn('cpus', amount, column =>
+      column.notNull().check(sql`cpus > 0 and cpus <= ${sql.lit(MAX_CPUS)}`),
+    )
     .addColumn('memory', amount, column =>
       column.notNull().check(sql`memory > 0 and memory <= ${sql.lit(MAX_MEMORY_GIB)}`),
     )
@@ -79,7 +99,12 @@ async function createClusters(db: Kysely<unknown>, dialect: Dialect): Promise<vo
     .addColumn('message', 'text')
     .addColumn('engine', 'text', column => column.notNull())
     .addColumn('home', 'text', column => column.notNull())
-    .addColumn('ready_workers', 'integer', column => column.notNull().defaultTo(0).check(sql`ready_workers >= 0`))
+    .addColumn('ready_workers', 'integer', column =>
+      column
+        .notNull()
+        .defaultTo(0)
+        .check(sql`ready_workers >= 0`),
+    )
     .addColumn('address', 'text')
     .addColumn('idle_timeout_seconds', 'integer', column =>
       column.check(between('idle_timeout_seconds', 1, MAX_DURATION_SECONDS)),
@@ -132,6 +157,10 @@ async function createIdempotencyKeys(db: Kysely<unknown>, dialect: Dialect): Pro
     .addPrimaryKeyConstraint('idempotency_keys_pk', ['user_id', 'key'])
     .execute()
   await db.schema.createIndex('idempotency_keys_age').on('idempotency_keys').column('created_at').execute()
+}
+
+function between(column: string, least: number, most: number) {
+  return sql`${sql.ref(column)} between ${sql.lit(least)} and ${sql.lit(most)}`
 }
 
 function oneOf(column: string, words: readonly string[]) {

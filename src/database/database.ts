@@ -1,0 +1,23 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { Dialect } from './dialect.ts'
+import type { Tables } from './tables.ts'
+
+export interface Database {
+  readonly dialect: Dialect
+  /** For reads; what one reads is at most one event-loop turn old. */
+  readonly reads: Kysely<Tables>
+  /** A read of a hot path, compiled beforehand (prepare.ts). */
+  read<Row>(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]>
+  /**
+   * A write. Resolves when it is on disk. Transactions run one at a time in this process; `work` must use
+   * `trx` alone, and wait for nothing but the database, for it holds up every other write.
+   */
+  transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
+  /** Waits for the writes that were begun. */
+  close(): Promise<void>
+}
+
+/** What the two openers give: with the handle that migrations write through. */
+export interface OpenedDatabase extends Database {
+  readonly writes: Kysely<Tables>
+}

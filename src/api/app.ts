@@ -1,6 +1,8 @@
+import { maxHeaderSize } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
-import Fastify, { LogController, type FastifyInstance } from 'fastify'
+import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { InvalidRequest } from '../domain/errors.ts'
 import { MAX_BODY_BYTES } from '../domain/limits.ts'
 import type { Quota } from '../domain/quota.ts'
 import { MINUTE_MS, type Clock } from '../lib/clock.ts'
@@ -24,7 +26,7 @@ import { addClusterRoutes } from './routes/clusters.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
-import { createHostCheck, HSTS_HEADER } from './security.ts'
+import { createHostCheck, HSTS_HEADER, SECURITY_HEADERS } from './security.ts'
 
 export interface AppOptions {
   readonly services: {
@@ -54,6 +56,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { services, quota, clock, log, metrics, checkReady } = options
   const app = createServer(options)
   const methods = new AllowedMethods(app)
+  // HTTP lets us ignore an expectation we do not know; Node would refuse it with an empty answer.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
   app.decorateRequest('identity', undefined)
   // `parse` validates, with every faulty field at once.
@@ -63,8 +67,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setErrorHandler(sendProblem)
   acceptJson(app)
   if (log.isLevelEnabled('info')) logRequests(app, log)
-  guard(app, options)
-  answerUnknown(app, services.tokens, methods)
+  guard(app, options, methods)
 
   await collectOpenApi(app, version)
   await app.register(async scope => {
@@ -86,7 +89,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyInstance {
   const requestIds = countRequestIds()
   // Fastify's types differ by protocol; nothing below does.
-  const http = { ServerResponse: createResponseClass(metrics) }
+  // Without a Host the request is refused as every other, and not by Node with an empty answer.
+  const http = { ServerResponse: createResponseClass(metrics), requireHostHeader: false }
   const protocol = tls === undefined ? { http } : { https: { ...http, ...tls } }
   return Fastify({
     ...protocol,
@@ -103,7 +107,8 @@ function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyIns
     // A request that is under way when the server stops is still answered.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 8192 },
+    // As long as the headers may be: a long id is one that does not exist.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxHeaderSize },
     rewriteUrl: request => toRoutableUrl(request.url ?? '/'),
     clientErrorHandler: answerClientError,
   }) as unknown as FastifyInstance
@@ -119,28 +124,71 @@ function countRequestIds(): () => string {
   }
 }
 
-/** An address that cannot be decoded is one that does not exist; Fastify would answer before any hook. */
+/**
+ * The path alone, in a form that the router reads: Fastify answers one that cannot be decoded before any hook,
+ * and takes the absolute form, which proxies may send, for a path.
+ */
 function toRoutableUrl(url: string): string {
-  if (!url.includes('%')) return url
+  if (url.startsWith('/') && !url.includes('%')) return url
+  const [path = '', ...query] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?')
+  const segments = path.split('/').map(segment => (isDecodable(segment) ? segment : UNDECODABLE))
+  return [segments.join('/') || '/', ...query].join('?')
+}
+
+/** No id and no name of anything. */
+const UNDECODABLE = '-'
+
+function isDecodable(segment: string): boolean {
   try {
-    decodeURI(url)
-    return url
+    decodeURIComponent(segment)
+    return true
   } catch {
-    return '/undecodable'
+    return false
   }
 }
 
 /** What happens before any route. */
-function guard(app: FastifyInstance, { allowedHosts, tls, trustProxy }: AppOptions): void {
+function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethods): void {
+  const { allowedHosts, tls, trustProxy, services } = options
   const isAllowedHost = createHostCheck(allowedHosts)
   const mayBeTls = tls !== undefined || trustProxy.length > 0
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.requestId = request.id
     if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
-    if (isAllowedHost(request.headers.host)) done()
-    else done(new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail))
+    const { host } = request.headers
+    if (host === undefined) done(new InvalidRequest({ Host: ['is required'] }))
+    else if (!isAllowedHost(host)) {
+      done(new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail))
+    } else if (request.is404) {
+      // Here and not in the handler: that would first read and judge the body.
+      answerUnknown(request, reply, services.tokens, methods).catch(done)
+    } else done()
   })
+  // A file of the documentation that is not there.
+  app.setNotFoundHandler(() => {
+    throw new HttpProblem('not-found', NOTHING_HERE)
+  })
+}
+
+const NOTHING_HERE = 'There is nothing at this address.'
+
+/** Addresses and methods without a route. Even that there is none is told only to who may ask. */
+async function answerUnknown(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  tokens: Tokens,
+  methods: AllowedMethods,
+): Promise<void> {
+  const known = methods.find(request.url)
+  if (known?.open !== true) request.identity = await authenticate(request.headers, tokens)
+  if (known === undefined) throw new HttpProblem('not-found', NOTHING_HERE)
+  if (request.method === 'OPTIONS') {
+    await reply.code(204).header('allow', known.allow).send()
+    return
+  }
+  const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
+  throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
 }
 
 /** Every route of the scope is answered with a token alone, and knows who sent it. */
@@ -150,18 +198,6 @@ function demandToken(scope: FastifyInstance, tokens: Tokens): void {
       request.identity = identity
       done()
     }, done)
-  })
-}
-
-/** Addresses and methods without a route. Even that there is none is told only to who may ask. */
-function answerUnknown(app: FastifyInstance, tokens: Tokens, methods: AllowedMethods): void {
-  app.setNotFoundHandler(async (request, reply) => {
-    const known = methods.find(request.url)
-    if (known?.open !== true) request.identity = await authenticate(request.headers, tokens)
-    if (known === undefined) throw new HttpProblem('not-found', 'There is nothing at this address.')
-    if (request.method === 'OPTIONS') return reply.code(204).header('allow', known.allow).send()
-    const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
-    throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
   })
 }
 
@@ -184,6 +220,8 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
   socket.end(
     [
       `HTTP/1.1 ${problem.status} ${problem.title}`,
+      ...Object.entries(SECURITY_HEADERS).map(([header, value]) => `${header}: ${value}`),
+      `x-request-id: ${problem.request_id}`,
       'content-type: application/problem+json; charset=utf-8',
       `content-length: ${Buffer.byteLength(body)}`,
       'connection: close',

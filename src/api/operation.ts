@@ -101,7 +101,7 @@ function toFastifySchema(operation: Operation) {
   const problems = new Set<ProblemName>([
     ...(operation.problems ?? []),
     ...(open === true ? [] : (['not-authenticated'] as const)),
-    ...(body === undefined ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
+    ...(operation.method === 'GET' ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
     ...(operation.url.includes(':id') ? (['not-found'] as const) : []),
     ...ALWAYS,
   ])
@@ -123,7 +123,7 @@ function toFastifySchema(operation: Operation) {
       : {
           body: {
             content: Object.fromEntries(
-              bodyTypes.map(type => [type, { schema: body, example: operation.bodyExample }]),
+              bodyTypes.map(type => [type, { schema: { ...body, examples: [operation.bodyExample] } }]),
             ),
           },
         }),

@@ -9,17 +9,10 @@ import { closestWord } from '../lib/closest-word.ts'
  * at once, each with its first fault: that bounds the answer, whatever was sent.
  */
 
-// A body is taken literally: "10" is no number. A query has nothing but texts.
-const literal = createAjv(false)
-const coercing = createAjv(true)
-
-function createAjv(coerceTypes: boolean): Ajv2020 {
-  const ajv = new Ajv2020({ coerceTypes, verbose: true, strict: true, strictTypes: false })
-  // The package is CommonJS: its types and Node differ on where the function is.
-  ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
-  ajv.addKeyword({ keyword: 'x-error', schemaType: 'string' })
-  return ajv
-}
+const ajv = new Ajv2020({ verbose: true, strict: true, strictTypes: false })
+// The package is CommonJS: its types and Node differ on where the function is.
+;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
+ajv.addKeyword({ keyword: 'x-error', schemaType: 'string' })
 
 /** What `parse` reads; says in an error what an unknown name is. */
 type Part = 'body' | 'query'
@@ -46,14 +39,14 @@ export function parse<Schema extends TObject>(
   }
   const errors = new Map<string, string[]>()
   const valid: Record<string, unknown> = {}
-  for (const [name, validate] of validatorsOf(schema, part)) {
+  for (const [name, validate] of validatorsOf(schema)) {
     if (!Object.hasOwn(input, name)) {
       if (schema.required?.includes(name)) errors.set(name, ['is required'])
       continue
     }
-    // Its own object: coercion writes into it.
-    const field = { [name]: Reflect.get(input, name) as unknown }
-    if (validate(field)) valid[name] = field[name]
+    const given: unknown = Reflect.get(input, name)
+    const value = part === 'query' ? readQueryValue(schema.properties[name], given) : given
+    if (validate(value)) valid[name] = value
     else errors.set(name, [describeError(validate.errors?.[0])])
   }
   nameUnknown(schema, input, part, errors)
@@ -65,18 +58,22 @@ export function parse<Schema extends TObject>(
   return valid as Static<Schema>
 }
 
+/** A query has nothing but texts. What is no plain whole number stays one, for the schema to refuse. */
+function readQueryValue(schema: TSchema | undefined, value: unknown): unknown {
+  const isWhole = typeof value === 'string' && /^-?\d{1,300}$/.test(value)
+  return isWhole && schema !== undefined && 'type' in schema && schema.type === 'integer'
+    ? Number(value)
+    : value
+}
+
 /** Compiled at first use, so that a start does not wait for schemas nobody asks for. */
 const compiled = new WeakMap<object, Map<string, ValidateFunction>>()
 
-function validatorsOf(schema: TObject, part: Part): Map<string, ValidateFunction> {
+function validatorsOf(schema: TObject): Map<string, ValidateFunction> {
   let validators = compiled.get(schema)
   if (validators === undefined) {
-    const ajv = part === 'query' ? coercing : literal
     validators = new Map(
-      Object.entries(schema.properties).map(([name, property]) => [
-        name,
-        ajv.compile({ type: 'object', properties: { [name]: property } }),
-      ]),
+      Object.entries(schema.properties).map(([name, property]) => [name, ajv.compile(property)]),
     )
     compiled.set(schema, validators)
   }
@@ -106,14 +103,15 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 
 function describeError(error: ErrorObject | undefined): string {
   if (error === undefined) return 'is not valid'
-  // "/command/3": what stands below the field itself.
-  const below = error.instancePath.split('/').slice(2).join('.').slice(0, 100)
+  if (error.propertyName !== undefined) return `must not have the name ${quote(error.propertyName)}`
+  // "/3" in a command: what stands below the field itself.
+  const below = error.instancePath.split('/').slice(1).join('.').slice(0, 100)
   const where = below === '' ? '' : `${/^\d+$/.test(below) ? `item ${Number(below) + 1}` : below} `
   const own: unknown = error.parentSchema?.['x-error']
   return where + (typeof own === 'string' ? own : describeKeyword(error))
 }
 
-function describeKeyword({ keyword, params, schema }: ErrorObject): string {
+function describeKeyword({ keyword, schema }: ErrorObject): string {
   switch (keyword) {
     case 'type': {
       const types = [schema].flat().map(type => TYPE_NAMES[String(type)] ?? String(type))
@@ -139,10 +137,11 @@ function describeKeyword({ keyword, params, schema }: ErrorObject): string {
       return schema === 'date-time'
         ? 'must be a time such as 2026-11-23T10:00:00Z'
         : `must be a ${String(schema)}`
-    case 'propertyNames':
-    case 'additionalProperties':
-      return `must not have the name ${JSON.stringify(String(params['propertyName'] ?? params['additionalProperty']).slice(0, 100))}`
     default:
       return 'is not valid'
   }
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name.slice(0, 100))
 }

@@ -110,6 +110,13 @@ function toFrameworkAnswer(error: Partial<FastifyError>): Answer {
         detail: 'the body is not as long as Content-Length says',
         fields: { errors: { body: ['is not as long as Content-Length says'] } },
       }
+    case 'ECONNRESET':
+      // Nobody hears this any more; it is not our error.
+      return {
+        name: 'invalid-request',
+        detail: 'the body did not arrive whole',
+        fields: { errors: { body: ['did not arrive whole'] } },
+      }
     default:
       return { name: 'internal-error', detail: PROBLEMS['internal-error'].exampleDetail }
   }

@@ -5,11 +5,14 @@ export type Dialect = 'sqlite' | 'postgres'
 /** Column types that are spelled differently on the two databases. */
 export const COLUMN_TYPES = {
   sqlite: {
+    // Just this word makes it the key of the row itself, and not of an index beside it.
+    id: sql`integer`,
     timestamp: sql`text`,
     // NUMERIC keeps 10 as an integer and 0.5 as a double, so that JSON made in SQL says 10 and not 10.0.
     amount: sql`numeric`,
   },
   postgres: {
+    id: sql`bigint`,
     timestamp: sql`timestamptz`,
     amount: sql`double precision`,
   },

@@ -74,7 +74,7 @@ export class SqliteConnection {
   execute(sql: string, parameters: readonly unknown[]): Executed {
     try {
       const { statement, returnsRows } = this.#prepare(sql)
-      const values = parameters as SqlValue[]
+      const values = parameters.map(toSqlValue)
       if (returnsRows) return { rows: statement.all(...values), changes: 0n }
       return { rows: [], changes: BigInt(statement.run(...values).changes) }
     } catch (error) {
@@ -97,6 +97,14 @@ export class SqliteConnection {
     }
     return prepared
   }
+}
+
+/** The twin from npm binds a double this close to 0 as the integer 0; as text the column makes it the same double. */
+const TINY = 1e-15
+
+function toSqlValue(value: unknown): SqlValue {
+  const isTiny = typeof value === 'number' && value !== 0 && Math.abs(value) < TINY
+  return isTiny ? String(value) : (value as SqlValue)
 }
 
 /** SQLite's primary result codes that the operator can mend, in words. */

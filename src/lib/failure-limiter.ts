@@ -30,21 +30,22 @@ export class FailureLimiter {
     return Math.max(1, Math.ceil((bucket.resetsAt - now) / SECOND_MS))
   }
 
-  count(key: string): void {
+  /** Gives the way to forgive it. */
+  count(key: string): () => void {
     const now = this.#clock().getTime()
-    const bucket = this.#buckets.get(key)
-    if (bucket !== undefined && bucket.resetsAt > now) {
-      bucket.count += 1
-      return
+    let bucket = this.#buckets.get(key)
+    if (bucket === undefined || bucket.resetsAt <= now) {
+      bucket = { count: 0, resetsAt: now + MINUTE_MS }
+      this.#buckets.delete(key)
+      this.#buckets.set(key, bucket)
+      this.#dropOld(now)
     }
-    this.#buckets.delete(key)
-    this.#buckets.set(key, { count: 1, resetsAt: now + MINUTE_MS })
-    this.#dropOld(now)
-  }
-
-  forgive(key: string): void {
-    const bucket = this.#buckets.get(key)
-    if (bucket !== undefined) bucket.count -= 1
+    // Of the minute it was counted in, should the next have begun.
+    const counted = bucket
+    counted.count += 1
+    return () => {
+      counted.count -= 1
+    }
   }
 
   /** A Map keeps the order of insertion, which here is the order of ending. */

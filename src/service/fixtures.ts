@@ -1,4 +1,4 @@
-import { parseDocument } from 'yaml'
+import { parseDocument, type Document } from 'yaml'
 import type { Transaction } from 'kysely'
 import { insertClusters, listTakenClusterIds, type NewCluster } from '../database/clusters.ts'
 import { raiseCounters, takeNumbers } from '../database/counters.ts'
@@ -54,7 +54,7 @@ function parseFixture(text: string): Entry[] {
   const [error] = document.errors
   if (error !== undefined)
     throw new OperatorError(`This is neither YAML nor JSON: ${error.message.split('\n')[0]}`)
-  const content: unknown = document.toJS()
+  const content = toContent(document)
   if (content === null || content === undefined) return []
   if (!Array.isArray(content))
     throw new OperatorError('A fixture is a list of entries with model, pk and fields.')
@@ -64,6 +64,15 @@ function parseFixture(text: string): Entry[] {
     }
     return { model: entry['model'].toLowerCase(), pk: entry['pk'], fields: entry['fields'] }
   })
+}
+
+/** Aliases are followed only here, and may lead nowhere or too far. */
+function toContent(document: Document.Parsed): unknown {
+  try {
+    return document.toJS()
+  } catch (error) {
+    throw new OperatorError(`This is no fixture: ${error instanceof Error ? error.message : 'unknown'}.`)
+  }
 }
 
 class Loading {
@@ -93,7 +102,7 @@ class Loading {
     const byId = new Map(existing.map(account => [account.id, account]))
     const byName = new Map(existing.map(account => [account.username, account]))
     // Clusters may name creators who were here before and are not in the file.
-    const named = new Set(entries.map(({ pk }) => pk))
+    const named = new Set(entries.map(({ pk }) => Number(pk)))
     for (const account of existing) {
       if (!named.has(account.id)) this.#creators.set(account.id, account.id)
       this.#creators.set(account.username, account.id)
@@ -254,7 +263,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isId(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) > 0
+  // One less than JavaScript counts to: the next must have room.
+  return Number.isSafeInteger(value) && Number(value) > 0 && Number(value) < Number.MAX_SAFE_INTEGER
 }
 
 function describeId(value: unknown): string {

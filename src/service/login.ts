@@ -62,15 +62,15 @@ export class Login {
     if (wait !== undefined) throw new TooManyLoginFailures(wait)
     if (this.#passwords.isFull) throw new Unavailable('Too many logins are waiting. Try again in a moment.')
 
-    this.#pairs.count(pair)
-    this.#addresses.count(address)
+    const forgivePair = this.#pairs.count(pair)
+    const forgiveAddress = this.#addresses.count(address)
     const user = await this.#check(credentials)
     if (user === undefined) {
       await this.#waitForFailure(startedAt)
       throw new WrongCredentials('The user name or the password is wrong.')
     }
-    this.#pairs.forgive(pair)
-    this.#addresses.forgive(address)
+    forgivePair()
+    forgiveAddress()
     return this.#tokens.issueForLogin(user)
   }
 

@@ -112,6 +112,12 @@ export class Tokens {
     if (!found) throw new NotFound('There is no such token.')
   }
 
+  /** Of the token that a request is made with. Rejects with `NotAuthenticated` when another was faster. */
+  async revokeOwn(user: User, tokenId: number): Promise<void> {
+    const found = await this.#database.transaction(trx => deleteToken(trx, user.id, tokenId))
+    if (!found) throw notAuthenticated()
+  }
+
   /** Writes the last uses that are still gathered. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)

@@ -42,7 +42,9 @@ export function findOperation(method: string, path: string): DocumentedOperation
   const wanted = bare.replace(/(.)\/$/, '$1')
   const name = method === 'HEAD' ? 'get' : method.toLowerCase()
   for (const [pattern, operations] of Object.entries(openApi.paths)) {
-    const matches = new RegExp(`^${pattern.replace(/\./g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`).test(wanted)
+    const matches = new RegExp(`^${pattern.replace(/\./g, '\\.').replace(/\{[^}]+\}/g, '[^/]+')}$`).test(
+      wanted,
+    )
     if (matches && operations[name] !== undefined) return operations[name]
   }
   return undefined

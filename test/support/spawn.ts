@@ -32,6 +32,10 @@ afterAll(async () => {
   }
   for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
+// An afterAll of the test itself that throws keeps the one above from running.
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
 
 /** A new folder that is gone after the test file. */
 export function createFolder(): string {

@@ -35,10 +35,7 @@ export function addTokenRoutes(
     },
     () =>
       ({ expires_at: expiresAt }) => ({
-        expires_at:
-          typeof expiresAt === 'string' && !(new Date(expiresAt) > clock())
-            ? 'must be in the future'
-            : undefined,
+        expires_at: typeof expiresAt === 'string' ? expiryProblem(new Date(expiresAt), clock()) : undefined,
       }),
   )
 
@@ -49,7 +46,7 @@ export function addTokenRoutes(
 
   addOperation(app, logout, async ({ request, reply }) => {
     const { user, tokenId } = identityOf(request)
-    await tokens.revoke(user, tokenId)
+    await tokens.revokeOwn(user, tokenId)
     return reply.code(204).send()
   })
 }
@@ -74,6 +71,15 @@ export async function addLoginRoutes(
     const token = await logins.login(body, request.ip)
     return { auth_token: token.value }
   })
+}
+
+/** The last moment that RFC 3339 can write. */
+const LATEST_EXPIRY = new Date('9999-12-31T23:59:59.999Z')
+
+function expiryProblem(expiresAt: Date, now: Date): string | undefined {
+  return expiresAt > now && expiresAt <= LATEST_EXPIRY
+    ? undefined
+    : 'must be in the future, before the year 10000'
 }
 
 function toTokenBody(token: Token) {

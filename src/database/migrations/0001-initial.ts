@@ -25,10 +25,10 @@ async function createCounters(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createUsers(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { timestamp, amount } = COLUMN_TYPES[dialect]
+  const { id, timestamp, amount } = COLUMN_TYPES[dialect]
   await db.schema
     .createTable('users')
-    .addColumn('id', 'bigint', column => column.primaryKey().check(sql`id > 0`))
+    .addColumn('id', id, column => column.primaryKey().check(sql`id > 0`))
     .addColumn('username', 'text', column => column.notNull().unique())
     .addColumn('password', 'text', column => column.notNull())
     .addColumn('is_administrator', 'integer', column =>
@@ -58,11 +58,11 @@ async function createUsers(db: Kysely<unknown>, dialect: Dialect): Promise<void>
 }
 
 async function createTokens(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { timestamp } = COLUMN_TYPES[dialect]
+  const { id, timestamp } = COLUMN_TYPES[dialect]
   await db.schema
     .createTable('tokens')
-    .addColumn('id', 'bigint', column => column.primaryKey())
-    .addColumn('user_id', 'bigint', column => column.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('id', id, column => column.primaryKey())
+    .addColumn('user_id', id, column => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('name', 'text', column => column.notNull())
     .addColumn('hash', 'text', column =>
       column
@@ -78,11 +78,11 @@ async function createTokens(db: Kysely<unknown>, dialect: Dialect): Promise<void
 }
 
 async function createClusters(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { timestamp, amount } = COLUMN_TYPES[dialect]
+  const { id, timestamp, amount } = COLUMN_TYPES[dialect]
   await db.schema
     .createTable('clusters')
-    .addColumn('id', 'bigint', column => column.primaryKey().check(sql`id > 0`))
-    .addColumn('creator_id', 'bigint', column => column.notNull().references('users.id'))
+    .addColumn('id', id, column => column.primaryKey().check(sql`id > 0`))
+    .addColumn('creator_id', id, column => column.notNull().references('users.id'))
     .addColumn('name', 'text', column => column.notNull())
     .addColumn('cpus', amount, column =>
       column.notNull().check(sql`cpus > 0 and cpus <= ${sql.lit(MAX_CPUS)}`),
@@ -130,12 +130,12 @@ async function createClusters(db: Kysely<unknown>, dialect: Dialect): Promise<vo
 }
 
 async function createEvents(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { timestamp } = COLUMN_TYPES[dialect]
+  const { id, timestamp } = COLUMN_TYPES[dialect]
   await db.schema
     .createTable('events')
-    .addColumn('id', 'bigint', column => column.primaryKey())
-    .addColumn('cluster_id', 'bigint', column => column.notNull())
-    .addColumn('creator_id', 'bigint', column => column.notNull().references('users.id'))
+    .addColumn('id', id, column => column.primaryKey())
+    .addColumn('cluster_id', id, column => column.notNull())
+    .addColumn('creator_id', id, column => column.notNull().references('users.id'))
     .addColumn('at', timestamp, column => column.notNull())
     .addColumn('status', 'text', column => column.notNull().check(oneOf('status', CLUSTER_STATUSES)))
     .addColumn('reason', 'text', column => column.notNull().check(oneOf('reason', CLUSTER_REASONS)))
@@ -145,13 +145,13 @@ async function createEvents(db: Kysely<unknown>, dialect: Dialect): Promise<void
 }
 
 async function createIdempotencyKeys(db: Kysely<unknown>, dialect: Dialect): Promise<void> {
-  const { timestamp } = COLUMN_TYPES[dialect]
+  const { id, timestamp } = COLUMN_TYPES[dialect]
   await db.schema
     .createTable('idempotency_keys')
-    .addColumn('user_id', 'bigint', column => column.notNull().references('users.id').onDelete('cascade'))
+    .addColumn('user_id', id, column => column.notNull().references('users.id').onDelete('cascade'))
     .addColumn('key', 'text', column => column.notNull())
     .addColumn('request_hash', 'text', column => column.notNull())
-    .addColumn('cluster_id', 'bigint', column => column.notNull())
+    .addColumn('cluster_id', id, column => column.notNull())
     .addColumn('response', 'text', column => column.notNull())
     .addColumn('created_at', timestamp, column => column.notNull())
     .addPrimaryKeyConstraint('idempotency_keys_pk', ['user_id', 'key'])

@@ -36,6 +36,7 @@ for (const { name, skipped } of missing) {
 if (missing.length > 0 && process.env.CI !== undefined) failures.push('packages that CI needs')
 const { hasPassed, counts } = await runTests([...missing.flatMap(({ vitestArgs }) => vitestArgs), ...args])
 if (!hasPassed) failures.push('tests')
+if (counts.skipped > 0 && process.env.CI !== undefined) failures.push('tests that CI may not skip')
 if (failures.length > 0) {
   say(`FAILED: ${failures.join(', ')}`)
   process.exitCode = 1

@@ -232,15 +232,3 @@ test('opening a database a second time changes nothing', async () => {
   await first.close()
   await second.close()
 })
-
-test.skipIf(testDatabase() === 'sqlite')(
-  'several servers may open a new database at once (PostgreSQL; a SQLite file has one server)',
-  async () => {
-    const location = await createLocation()
-    const opened = await Promise.all([1, 2, 3].map(() => openDatabase(location)))
-    for (const { reads } of opened) {
-      expect(await describeDatabase(reads)).toMatchObject({ counters: [{ id: 1, last_user_id: 0 }] })
-    }
-    await Promise.all(opened.map(each => each.close()))
-  },
-)

@@ -3,15 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/database/open.ts'
 import { serve, type RunningServer } from '../../src/serve.ts'
 import { Caller, type Answer } from '../support/caller.ts'
 import { createTestDatabase } from '../support/postgres.ts'
-import { startServer, testDatabase, type TestServer } from '../support/start-server.ts'
+import { startServer, type TestServer } from '../support/start-server.ts'
 
 // Two servers on one PostgreSQL, as behind a load balancer. A SQLite file has one server at a time; there,
 // e2e/start-database.test.ts holds that the second is refused.
-const isPostgres = testDatabase() === 'postgres'
-
 const QUOTA = 20
 
 let dataDir: string
@@ -19,7 +18,6 @@ let one: TestServer
 let other: RunningServer
 
 beforeAll(async () => {
-  if (!isPostgres) return
   dataDir = mkdtempSync(join(tmpdir(), 'clusters-two-'))
   const database = await createTestDatabase(inject('postgresUrl') ?? '')
   const settings = { CLUSTERS_DATABASE: database, CLUSTERS_QUOTA_CLUSTERS: String(QUOTA) }
@@ -31,7 +29,6 @@ beforeAll(async () => {
   other = await serve(config, { sampleUsers: false })
 })
 afterAll(async () => {
-  if (!isPostgres) return
   await other.stop()
   await one.stop()
   rmSync(dataDir, { recursive: true, force: true })
@@ -51,21 +48,16 @@ const withStatus = (answers: readonly Answer[], status: number) =>
   answers.filter(answer => answer.status === status)
 const idOf = (answer: Answer) => (answer.body as { id: number }).id
 
-test.skipIf(!isPostgres)(
-  'two servers at once never pass a quota, and fill it to the last cluster',
-  async () => {
-    const [here, there] = await addUser()
-    const answers = await Promise.all(
-      Array.from({ length: 60 }, (_, n) => create(n % 2 === 0 ? here : there)),
-    )
-    expect(withStatus(answers, 201)).toHaveLength(QUOTA)
-    expect(withStatus(answers, 409)).toHaveLength(60 - QUOTA)
-    expect((await there.get('/users/me')).body).toMatchObject({ used: { clusters: QUOTA, cpus: QUOTA } })
-    expect((await here.get('/clusters')).body).toHaveLength(QUOTA)
-  },
-)
+test('two servers at once never pass a quota, and fill it to the last cluster', async () => {
+  const [here, there] = await addUser()
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => create(n % 2 === 0 ? here : there)))
+  expect(withStatus(answers, 201)).toHaveLength(QUOTA)
+  expect(withStatus(answers, 409)).toHaveLength(60 - QUOTA)
+  expect((await there.get('/users/me')).body).toMatchObject({ used: { clusters: QUOTA, cpus: QUOTA } })
+  expect((await here.get('/clusters')).body).toHaveLength(QUOTA)
+})
 
-test.skipIf(!isPostgres)('two servers at once never give an id twice, whoever asks', async () => {
+test('two servers at once never give an id twice, whoever asks', async () => {
   const users = await Promise.all(Array.from({ length: 8 }, addUser))
   const answers = await Promise.all(
     users.flatMap(([here, there]) =>
@@ -81,7 +73,7 @@ test.skipIf(!isPostgres)('two servers at once never give an id twice, whoever as
   }
 })
 
-test.skipIf(!isPostgres)('one idempotency key sent to both servers at once is one cluster', async () => {
+test('one idempotency key sent to both servers at once is one cluster', async () => {
   const [here, there] = await addUser()
   for (let round = 0; round < 10; round++) {
     const headers = { 'idempotency-key': `round-${round}` }
@@ -92,25 +84,31 @@ test.skipIf(!isPostgres)('one idempotency key sent to both servers at once is on
   expect((await here.get('/clusters')).body).toHaveLength(10)
 })
 
-test.skipIf(!isPostgres)(
-  'clusters deleted through both servers at once give the quota back, once each',
-  async () => {
-    const [here, there] = await addUser()
-    const ids = (await Promise.all(Array.from({ length: 10 }, () => create(here)))).map(idOf)
-    const deletions = await Promise.all(
-      ids.flatMap(id => [here, there].map(caller => caller.delete(`/clusters/${id}`))),
-    )
-    expect(withStatus(deletions, 204)).toHaveLength(10)
-    expect(withStatus(deletions, 404)).toHaveLength(10)
-    expect((await there.get('/users/me')).body).toMatchObject({
-      used: { clusters: 0, cpus: 0, memory_gib: 0 },
-    })
-  },
-)
+test('clusters deleted through both servers at once give the quota back, once each', async () => {
+  const [here, there] = await addUser()
+  const ids = (await Promise.all(Array.from({ length: 10 }, () => create(here)))).map(idOf)
+  const deletions = await Promise.all(
+    ids.flatMap(id => [here, there].map(caller => caller.delete(`/clusters/${id}`))),
+  )
+  expect(withStatus(deletions, 204)).toHaveLength(10)
+  expect(withStatus(deletions, 404)).toHaveLength(10)
+  expect((await there.get('/users/me')).body).toMatchObject({
+    used: { clusters: 0, cpus: 0, memory_gib: 0 },
+  })
+})
 
-test.skipIf(!isPostgres)('a token revoked at one server is dead at the other at once', async () => {
+test('a token revoked at one server is dead at the other at once', async () => {
   const [here, there] = await addUser()
   expect((await there.get('/clusters')).status).toBe(200)
   expect((await here.post('/token/logout')).status).toBe(204)
   expect((await there.get('/clusters')).status).toBe(401)
+})
+
+test('several servers may open a new database at once', async () => {
+  const url = await createTestDatabase(inject('postgresUrl') ?? '')
+  const opened = await Promise.all([1, 2, 3].map(() => openDatabase({ kind: 'postgres', url })))
+  for (const { reads } of opened) {
+    expect(await reads.selectFrom('counters').select('last_user_id').execute()).toEqual([{ last_user_id: 0 }])
+  }
+  await Promise.all(opened.map(each => each.close()))
 })

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
-import { parseDocument } from 'yaml'
 import type { DatabaseLocation } from './database/open.ts'
 import { OperatorError } from './domain/errors.ts'
 import type { Quota } from './domain/quota.ts'
 import { closestWord } from './lib/closest-word.ts'
+import { parseYaml } from './lib/yaml.ts'
 
 const ENGINES = ['none'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -193,12 +193,7 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>): [Ke
 
 function readFile(path: string | undefined): [Key, Given][] {
   if (path === undefined) return []
-  const document = parseDocument(readText(CONFIG_FILE, path), { logLevel: 'silent' })
-  const [error] = document.errors
-  if (error !== undefined) {
-    throw new OperatorError(`${CONFIG_FILE} names ${path}, which is no YAML: ${error.message.split('\n')[0]}`)
-  }
-  const content: unknown = document.toJS()
+  const content = parseConfigFile(path)
   if (content === null || content === undefined) return []
   if (typeof content !== 'object' || Array.isArray(content)) {
     throw new OperatorError(
@@ -217,8 +212,21 @@ function readFile(path: string | undefined): [Key, Given][] {
   })
 }
 
+function parseConfigFile(path: string): unknown {
+  const text = readText(CONFIG_FILE, path)
+  try {
+    return parseYaml(text)
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'unknown'
+    throw new OperatorError(`${CONFIG_FILE} names ${path}, which is no YAML: ${why}`)
+  }
+}
+
 function unknownSetting(name: string, source: string, known: readonly string[]): string {
-  const closest = closestWord(name, known)
+  // Without the prefix, which alone would make every name look close.
+  const bare = (text: string) => text.toUpperCase().replace(PREFIX, '')
+  const closestBare = closestWord(bare(name), known.map(bare))
+  const closest = known.find(each => bare(each) === closestBare)
   const hint = closest === undefined ? `known are ${known.join(', ')}` : `did you mean ${closest}?`
   return `${name} (${source}) is not a setting of clusters; ${hint}`
 }

@@ -1,5 +1,6 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { createApp } from './api/app.ts'
 import { isLoopback, readText, type Config } from './config.ts'
@@ -50,6 +51,7 @@ const NO_ENGINE: Placement = {
 
 /** Requests under way get so long when the server stops. */
 const STOP_GRACE_MS = 10 * SECOND_MS
+const CLOSE_IDLE_INTERVAL_MS = 50
 
 /** Starts a server by its settings. Rejects with an `OperatorError` of one sentence when it cannot. */
 export async function serve(config: Config, options: ServeOptions): Promise<RunningServer> {
@@ -153,7 +155,19 @@ async function refuseSamplePasswords(
 
 function readTls({ tls }: Config) {
   if (tls === undefined) return undefined
-  return { cert: readText('CLUSTERS_TLS_CERT', tls.certPath), key: readText('CLUSTERS_TLS_KEY', tls.keyPath) }
+  const pair = {
+    cert: readText('CLUSTERS_TLS_CERT', tls.certPath),
+    key: readText('CLUSTERS_TLS_KEY', tls.keyPath),
+  }
+  try {
+    createSecureContext(pair)
+    return pair
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'unknown'
+    throw new OperatorError(
+      `CLUSTERS_TLS_CERT (${tls.certPath}) and CLUSTERS_TLS_KEY (${tls.keyPath}) are no certificate in PEM and its private key: ${why}.`,
+    )
+  }
 }
 
 /** For us alone: it holds password hashes. Throws an `OperatorError` when it cannot be written. */
@@ -256,6 +270,11 @@ async function closeApp(app: FastifyInstance): Promise<void> {
   const timer = setTimeout(() => {
     app.server.closeAllConnections()
   }, STOP_GRACE_MS)
+  // Node closes what is idle when it begins to close, but not what becomes idle after its last answer.
+  const closeIdle = setInterval(() => {
+    app.server.closeIdleConnections()
+  }, CLOSE_IDLE_INTERVAL_MS)
   await app.close()
+  clearInterval(closeIdle)
   clearTimeout(timer)
 }

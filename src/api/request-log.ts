@@ -23,8 +23,8 @@ function describeRequest(request: FastifyRequest, reply: FastifyReply) {
   }
 }
 
-/** Bounded, without the query, and without a token that somebody put into the path. */
+/** Bounded, without the query, and without what is long enough to be a token that somebody put into the path. */
 function describePath(url: string): string {
-  const [path = ''] = url.slice(0, MAX_LOGGED_PATH).split('?', 1)
-  return path.replace(/clu_[A-Za-z0-9_-]+/g, '[token]')
+  const [path = ''] = url.split('?', 1)
+  return path.replace(/[A-Za-z0-9_%-]{40,}/g, '[long]').slice(0, MAX_LOGGED_PATH)
 }

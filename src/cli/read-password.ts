@@ -34,9 +34,13 @@ function ask(question: string): Promise<string> {
       reject(new OperatorError('Nothing was changed.'))
     })
     readline.question('', answer => {
+      resolve(answer)
       readline.close()
       process.stderr.write('\n')
-      resolve(answer)
+    })
+    // Ctrl-D. After an answer it changes nothing any more.
+    readline.once('close', () => {
+      reject(new OperatorError('Nothing was changed.'))
     })
   })
 }

@@ -65,9 +65,12 @@ export class CommitGroup<Request, Result> {
       this.#waiting.push({ request, resolve, reject })
       if (!this.#busy) {
         this.#busy = true
-        // Not at once: the rest of this turn's requests are still to be read from their sockets.
+        // Not at once: the rest of this turn's requests are still to be read from their sockets, and those
+        // that were read are just being authenticated by the reads of the turn.
         setImmediate(() => {
-          void this.#commitAll()
+          setImmediate(() => {
+            void this.#commitAll()
+          })
         })
       }
     })

@@ -31,7 +31,8 @@ class Durations {
 export class Metrics {
   readonly #registry = new Registry()
   // Our own histogram: prom-client's looks its labels up for each observation, which is a tenth of a GET.
-  readonly #requests = new Map<string, Durations>()
+  /** By route, then by method, then by status. */
+  readonly #requests = new Map<string, Map<string, Map<number, Durations>>>()
 
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
@@ -39,17 +40,19 @@ export class Metrics {
 
   /** `route` is a pattern, never a path: each distinct one is kept for ever. */
   observeRequest(method: string, route: string, status: number, seconds: number): void {
-    const labels = `method="${method}",route="${route}",status="${status}"`
-    let durations = this.#requests.get(labels)
-    if (durations === undefined) {
-      durations = new Durations()
-      this.#requests.set(labels, durations)
-    }
-    durations.observe(seconds)
+    const ofRoute = getOrAdd(this.#requests, route, () => new Map<string, Map<number, Durations>>())
+    const ofMethod = getOrAdd(ofRoute, method, () => new Map<number, Durations>())
+    getOrAdd(ofMethod, status, () => new Durations()).observe(seconds)
   }
 
   async render(): Promise<string> {
-    const requests = [...this.#requests].flatMap(([labels, durations]) => durations.render(labels))
+    const requests = [...this.#requests].flatMap(([route, methods]) =>
+      [...methods].flatMap(([method, statuses]) =>
+        [...statuses].flatMap(([status, durations]) =>
+          durations.render(`method="${method}",route="${route}",status="${status}"`),
+        ),
+      ),
+    )
     return [
       await this.#registry.metrics(),
       `# HELP ${NAME} Time from the head of the request to the end of its answer.`,
@@ -62,4 +65,13 @@ export class Metrics {
   get contentType(): string {
     return this.#registry.contentType
   }
+}
+
+function getOrAdd<Key, Value>(map: Map<Key, Value>, key: Key, create: () => Value): Value {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = create()
+    map.set(key, value)
+  }
+  return value
 }

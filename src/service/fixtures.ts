@@ -1,4 +1,3 @@
-import { parseDocument, type Document } from 'yaml'
 import type { Transaction } from 'kysely'
 import { insertClusters, listTakenClusterIds, type NewCluster } from '../database/clusters.ts'
 import { raiseCounters, takeNumbers } from '../database/counters.ts'
@@ -9,6 +8,7 @@ import { insertUser, listAccounts, type Account } from '../database/users.ts'
 import { OperatorError } from '../domain/errors.ts'
 import { MAX_CPUS, MAX_MEMORY_GIB } from '../domain/limits.ts'
 import { toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
+import { parseYaml } from '../lib/yaml.ts'
 import { parsePasswordHash, UNUSABLE_PASSWORD } from '../lib/password-hash.ts'
 import { usernameProblem } from './users.ts'
 
@@ -50,11 +50,7 @@ export async function loadFixture(
 }
 
 function parseFixture(text: string): Entry[] {
-  const document = parseDocument(text, { schema: 'core', logLevel: 'silent' })
-  const [error] = document.errors
-  if (error !== undefined)
-    throw new OperatorError(`This is neither YAML nor JSON: ${error.message.split('\n')[0]}`)
-  const content = toContent(document)
+  const content = parseContent(text)
   if (content === null || content === undefined) return []
   if (!Array.isArray(content))
     throw new OperatorError('A fixture is a list of entries with model, pk and fields.')
@@ -66,12 +62,13 @@ function parseFixture(text: string): Entry[] {
   })
 }
 
-/** Aliases are followed only here, and may lead nowhere or too far. */
-function toContent(document: Document.Parsed): unknown {
+function parseContent(text: string): unknown {
   try {
-    return document.toJS()
+    return parseYaml(text)
   } catch (error) {
-    throw new OperatorError(`This is no fixture: ${error instanceof Error ? error.message : 'unknown'}.`)
+    throw new OperatorError(
+      `This is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown'}`,
+    )
   }
 }
 

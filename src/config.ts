@@ -224,11 +224,14 @@ function parseConfigFile(path: string): unknown {
 
 function unknownSetting(name: string, source: string, known: readonly string[]): string {
   // Without the prefix, which alone would make every name look close.
-  const bare = (text: string) => text.toUpperCase().replace(PREFIX, '')
-  const closestBare = closestWord(bare(name), known.map(bare))
-  const closest = known.find(each => bare(each) === closestBare)
+  const closestBare = closestWord(withoutPrefix(name), known.map(withoutPrefix))
+  const closest = known.find(each => withoutPrefix(each) === closestBare)
   const hint = closest === undefined ? `known are ${known.join(', ')}` : `did you mean ${closest}?`
   return `${name} (${source}) is not a setting of clusters; ${hint}`
+}
+
+function withoutPrefix(name: string): string {
+  return name.toUpperCase().replace(PREFIX, '')
 }
 
 /** Numbers, texts and lists of texts; anything else is `undefined`. */

@@ -5,5 +5,7 @@ export function closestWord(typed: string, words: readonly string[]): string | u
   // Far longer than any word we know: not a typo, and not worth the work.
   if (typed.length > 100 || words.length === 0) return undefined
   const word = closest(typed, words)
-  return distance(typed, word) <= Math.max(1, typed.length / 3) ? word : undefined
+  // Two letters that changed places are two edits.
+  const most = typed.length < 4 ? 1 : Math.max(2, typed.length / 3)
+  return distance(typed, word) <= most ? word : undefined
 }

@@ -22,7 +22,7 @@ interface Body {
 }
 
 /** JSON text of any kind, also what JSON.stringify never writes: huge numbers, names that are there twice. */
-export function jsonText(random: Random, depth = 0): string {
+function jsonText(random: Random, depth = 0): string {
   const kind = random.below(depth > 3 ? 4 : 6)
   if (kind === 0) return random.pick(NUMBERS)
   if (kind === 1) return JSON.stringify(random.chance(0.5) ? random.pick(TEXTS) : random.text(30))

@@ -128,3 +128,6 @@ function listFiles(folder) {
     .map(name => join(folder, String(name)))
     .filter(path => statSync(path).isFile())
 }
+
+// npm run build
+if (process.argv[1] === fileURLToPath(import.meta.url)) prepare()

@@ -55,7 +55,6 @@ function isHeaders(value: unknown): value is OutgoingHttpHeaders {
 function addCommonHeaders(headers: OutgoingHttpHeaders, requestId: string | undefined): void {
   headers['content-security-policy'] ??= SECURITY_HEADERS['content-security-policy']
   headers['x-content-type-options'] = SECURITY_HEADERS['x-content-type-options']
-  headers['cross-origin-resource-policy'] = SECURITY_HEADERS['cross-origin-resource-policy']
   headers['cache-control'] ??= SECURITY_HEADERS['cache-control']
   if (requestId !== undefined) headers['x-request-id'] = requestId
 }

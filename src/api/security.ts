@@ -7,7 +7,6 @@ import { isIP } from 'node:net'
 export const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
-  'cross-origin-resource-policy': 'same-origin',
   // Answers differ by user; none may stay in a cache on the way.
   'cache-control': 'no-store',
 } as const
@@ -17,6 +16,7 @@ export const PAGE_HEADERS = {
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
   'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
 } as const
 
 /** Only where the answer came over TLS: two years. */

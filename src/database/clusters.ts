@@ -44,13 +44,12 @@ const findVisibleQuery = new PreparedQuery<{ id: number; userId: number }, { bod
 )
 
 /** `undefined` when there is none with this id, or the user did not create it. */
-export async function findVisibleClusterJson(
+export function findVisibleClusterJson(
   database: PreparedReader,
   userId: number,
   id: number,
 ): Promise<ClusterJson | undefined> {
-  const [row] = await findVisibleQuery.read(database, { id, userId })
-  return row?.body
+  return findVisibleQuery.read(database, { id, userId }).then(([row]) => row?.body)
 }
 
 /** The same for deciding on it. Locks it until the transaction ends. */

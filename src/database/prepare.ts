@@ -50,7 +50,9 @@ export class PreparedQuery<Parameters extends object, Row> {
   /** In a transaction. */
   async run(trx: Transaction<Tables>, dialect: Dialect, parameters: Parameters): Promise<readonly Row[]> {
     const compiled = this.#compile(trx, dialect)
-    const { rows } = await trx.executeQuery<Row>({ ...compiled, parameters: bind(compiled, parameters) })
+    // An array has its values in the order of the placeholders already.
+    const bound = Array.isArray(parameters) ? parameters : bind(compiled, parameters)
+    const { rows } = await trx.executeQuery<Row>({ ...compiled, parameters: bound })
     return rows
   }
 
@@ -102,7 +104,8 @@ export class PreparedRows<RowParameters extends object, Row> {
     const results: Row[] = []
     for (let start = 0; start < rows.length; start += MAX_ROWS_PER_STATEMENT) {
       const some = rows.slice(start, start + MAX_ROWS_PER_STATEMENT)
-      const values = some.flatMap(row => this.#columns.map(column => row[column]))
+      const values: unknown[] = []
+      for (const row of some) for (const column of this.#columns) values.push(row[column])
       results.push(...(await this.#ofSize(some.length).run(trx, dialect, values)))
     }
     return results

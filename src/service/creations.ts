@@ -2,7 +2,7 @@ import type { Transaction } from 'kysely'
 import { insertClusters, type ClusterJson, type NewCluster } from '../database/clusters.ts'
 import { takeNumbers } from '../database/counters.ts'
 import type { Database } from '../database/database.ts'
-import { insertEvents } from '../database/events.ts'
+import { insertFirstEvents } from '../database/events.ts'
 import type { Outcome } from '../database/group.ts'
 import { insertIdempotencyKeys, selectIdempotencyKeys, type IdempotencyRow } from '../database/idempotency.ts'
 import type { Tables } from '../database/tables.ts'
@@ -120,10 +120,14 @@ export class Creations {
     const rows = accepted.map(({ user, request }, index) =>
       toNewCluster(user, request, this.#placement, first.clusters + index, now),
     )
-    // Sent together: none needs the answer of another, and PostgreSQL gets them in one packet.
-    const [inserted] = await Promise.all([
-      insertClusters.run(trx, dialect, rows),
-      insertEvents.run(trx, dialect, toEvents(rows, first.events, now)),
+    const inserted = await insertClusters.run(trx, dialect, rows)
+    // Sent together: neither needs the answer of the other, and PostgreSQL gets them in one packet.
+    await Promise.all([
+      insertFirstEvents(trx, dialect, {
+        count: rows.length,
+        firstClusterId: first.clusters,
+        firstEventId: first.events,
+      }),
       updateUse(trx, dialect, uses),
     ])
     const bodies = new Map(inserted.map(({ id, body }) => [id, body]))
@@ -179,19 +183,6 @@ function decideCreations(
     if (key !== undefined) acceptedByKey.set(key, creation)
     return { accepted: creation }
   })
-}
-
-/** The first event of each new cluster. */
-function toEvents(rows: readonly NewCluster[], firstId: number, now: Timestamp) {
-  return rows.map((row, index) => ({
-    id: firstId + index,
-    cluster_id: row.id,
-    creator_id: row.creator_id,
-    at: now,
-    status: row.status,
-    reason: row.reason,
-    message: row.message,
-  }))
 }
 
 function toIdempotencyRows(created: ReadonlyMap<Creation, CreatedCluster>, now: Timestamp): IdempotencyRow[] {

@@ -225,7 +225,6 @@ test.each([
   expect(headers).toMatchObject({
     'x-content-type-options': 'nosniff',
     'cache-control': expect.stringMatching(/no-store/) as string,
-    'cross-origin-resource-policy': 'same-origin',
   })
   expect(headers['content-security-policy']).toMatch(/^default-src 'none'/)
   expect(headers['x-request-id']).toMatch(/^[A-Za-z0-9_-]+$/)

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from 'kysely'
-import { CLUSTER_REASONS, CLUSTER_STATUSES } from '../../domain/cluster.ts'
+import { CLUSTER_STATUSES } from '../../domain/cluster.ts'
 import { MAX_CPUS, MAX_DURATION_SECONDS, MAX_MEMORY_GIB, MAX_WORKERS } from '../../domain/limits.ts'
 import { COLUMN_TYPES, type Dialect } from '../dialect.ts'
 
@@ -95,7 +95,7 @@ async function createClusters(db: Kysely<unknown>, dialect: Dialect): Promise<vo
     .addColumn('command', 'text')
     .addColumn('environment', 'text', column => column.notNull())
     .addColumn('status', 'text', column => column.notNull().check(oneOf('status', CLUSTER_STATUSES)))
-    .addColumn('reason', 'text', column => column.notNull().check(oneOf('reason', CLUSTER_REASONS)))
+    .addColumn('reason', 'text', column => column.notNull())
     .addColumn('message', 'text')
     .addColumn('engine', 'text', column => column.notNull())
     .addColumn('home', 'text', column => column.notNull())
@@ -138,7 +138,7 @@ async function createEvents(db: Kysely<unknown>, dialect: Dialect): Promise<void
     .addColumn('creator_id', id, column => column.notNull().references('users.id'))
     .addColumn('at', timestamp, column => column.notNull())
     .addColumn('status', 'text', column => column.notNull().check(oneOf('status', CLUSTER_STATUSES)))
-    .addColumn('reason', 'text', column => column.notNull().check(oneOf('reason', CLUSTER_REASONS)))
+    .addColumn('reason', 'text', column => column.notNull())
     .addColumn('message', 'text')
     .execute()
   await db.schema.createIndex('events_of_cluster').on('events').columns(['cluster_id', 'id']).execute()

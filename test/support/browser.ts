@@ -43,7 +43,7 @@ export async function findBrowser(): Promise<FoundBrowser> {
   const folder = join(tmpdir(), `clusters-chromium-${version}`)
   mkdirSync(folder, { recursive: true })
   const fonts = join(folder, 'fonts.conf')
-  writeFileSync(fonts, FONTS.replace('FOLDER', folder))
+  writeFileSync(fonts, FONTS.replaceAll('FOLDER', folder))
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: folder, FONTCONFIG_FILE: fonts }
   // In a process of its own, for it unpacks to TMPDIR and changes its environment.
   const script = `import chromium from ${JSON.stringify(pathToFileURL(entry).href)}

@@ -8,7 +8,7 @@ export interface Load {
   readonly method?: 'GET' | 'POST'
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Requested one after the other by each connection; `/` when absent. */
+  /** Shared out to the connections, each requests its own in turn; `/` when absent. */
   readonly paths?: readonly string[]
 }
 
@@ -22,16 +22,26 @@ export interface LoadResult {
 }
 
 const load = JSON.parse(process.argv[2] ?? '{}') as Load
+const paths = load.paths ?? ['/']
+/** Its own of the paths for each connection: to build all of them for all connections takes longer than a round. */
+const perConnection = Math.max(1, Math.ceil(paths.length / load.connections))
+let connected = 0
 const result = await autocannon({
   url: load.url,
   connections: load.connections,
   duration: load.seconds,
-  requests: (load.paths ?? ['/']).map(path => ({
-    path,
-    method: load.method ?? 'GET',
-    headers: { ...load.headers },
-    ...(load.body === undefined ? {} : { body: load.body }),
-  })),
+  setupClient: client => {
+    const first = connected * perConnection
+    connected += 1
+    client.setRequests(
+      Array.from({ length: perConnection }, (_, index) => ({
+        path: paths[(first + index) % paths.length] ?? '/',
+        method: load.method ?? 'GET',
+        headers: { ...load.headers },
+        ...(load.body === undefined ? {} : { body: load.body }),
+      })),
+    )
+  },
 })
 const output: LoadResult = {
   requests: result.requests.total,

@@ -77,19 +77,20 @@ async function withPair(
 async function benchGetAndPost(settings: Readonly<Record<string, string>>, goals: Goals): Promise<void> {
   const { name, alsoPids } = goals
   await withPair(settings, async ({ server, bare, headers }) => {
+    const get = { connections: CONNECTIONS, headers, paths: clusterPaths }
     const gets = await measureInTurn(
       {
-        peer: { server: bare, load: { connections: CONNECTIONS } },
-        ours: { server, alsoPids, load: { connections: CONNECTIONS, headers, paths: clusterPaths } },
+        peer: { server: bare, load: get },
+        ours: { server, alsoPids, load: get },
       },
       ROUNDS,
     )
     noteRatio(`GET /clusters/:id, ${name}, ${CLUSTERS} clusters in turn`, goals.get, gets)
-    const post = { method: 'POST', connections: CONNECTIONS, body: CLUSTER_REQUEST, headers } as const
+    const post = { ...get, method: 'POST', paths: ['/clusters'], body: CLUSTER_REQUEST } as const
     const posts = await measureInTurn(
       {
         peer: { server: bare, load: post },
-        ours: { server, alsoPids, load: { ...post, paths: ['/clusters'] } },
+        ours: { server, alsoPids, load: post },
       },
       ROUNDS,
     )
@@ -111,7 +112,7 @@ async function benchBeside(): Promise<void> {
     const load = { connections: CONNECTIONS, headers, paths: clusterPaths }
     const { peer, same, alone, beside, logins } = await measureInTurn(
       {
-        peer: { server: bare, load: { connections: CONNECTIONS } },
+        peer: { server: bare, load },
         same: { server, load: { ...load, paths: ['/clusters/1'] } },
         alone: { server, load },
         beside: { server, load, beside: stopped => postWithoutPause(server, headers, stopped) },
@@ -159,7 +160,7 @@ async function benchList(): Promise<void> {
     const load = { connections: CONNECTIONS, paths: [path] }
     const results = await measureInTurn(
       {
-        peer: { server: bare, load: { connections: CONNECTIONS } },
+        peer: { server: bare, load: { ...load, headers: alice.headers } },
         ours: { server: small, load: { ...load, headers: alice.headers } },
         large: { server: large, load: { ...load, headers: bob.headers } },
       },
@@ -222,21 +223,35 @@ async function profileGet(): Promise<string> {
   return profile.render()
 }
 
+async function benchPostgres(): Promise<void> {
+  const postgres = await startPostgres(onServerCore)
+  try {
+    const settings = { CLUSTERS_DATABASE: postgres.url }
+    const alsoPids = [postgres.pid]
+    await benchGetAndPost(settings, { name: 'PostgreSQL', alsoPids, get: [0.12, 0.06], post: [0.1, 0.05] })
+  } finally {
+    await postgres.stop()
+  }
+}
+
+const BENCHES = {
+  sqlite: () => benchGetAndPost({}, { name: 'SQLite', alsoPids: [], get: [0.6, 0.5], post: [0.4, 0.3] }),
+  beside: benchBeside,
+  list: benchList,
+  one: benchOneConnection,
+  postgres: benchPostgres,
+  start: benchStart,
+} as const
+
 // What runs here beside the servers must not take their core.
 keepToLoadCore()
-await benchGetAndPost({}, { name: 'SQLite', alsoPids: [], get: [0.6, 0.5], post: [0.4, 0.3] })
-await benchBeside()
-await benchList()
-await benchOneConnection()
-const postgres = await startPostgres(onServerCore)
-try {
-  const settings = { CLUSTERS_DATABASE: postgres.url }
-  const alsoPids = [postgres.pid]
-  await benchGetAndPost(settings, { name: 'PostgreSQL', alsoPids, get: [0.12, 0.06], post: [0.1, 0.05] })
-} finally {
-  await postgres.stop()
+const names = process.argv.slice(2)
+const chosen = Object.entries(BENCHES).filter(([name]) => names.length === 0 || names.includes(name))
+if (chosen.length < names.length) {
+  throw new Error(`the benchmarks are ${Object.keys(BENCHES).join(', ')}, not ${names.join(', ')}`)
 }
-await benchStart()
+for (const [, bench] of chosen) await bench()
 const report = renderReport(lines, await profileGet())
-writeFileSync(new URL('results.md', import.meta.url), report)
+// A part is for whoever works on it.
+if (names.length === 0) writeFileSync(new URL('results.md', import.meta.url), report)
 process.stdout.write(`\n${report}`)

@@ -1,11 +1,21 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { SourceMap, type SourceMapPayload } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 interface Node {
   readonly id: number
-  readonly callFrame: { readonly functionName: string; readonly url: string }
+  readonly callFrame: CallFrame
   readonly children?: readonly number[]
+}
+
+interface CallFrame {
+  readonly functionName: string
+  readonly url: string
+  /** Both from 0. */
+  readonly lineNumber: number
+  readonly columnNumber: number
 }
 
 interface Profile {
@@ -60,13 +70,32 @@ function shareByPlace({ nodes, samples, timeDeltas }: Profile): [string, number]
     .toSorted((a, b) => b[1] - a[1])
 }
 
-function placeOf({ callFrame: { functionName, url } }: Node): string {
-  const [, dependency] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
-  if (dependency !== undefined) return dependency
-  const [, own] = /\/dist\/(.+?)\.js/.exec(url) ?? []
-  if (own === 'database/sqlite') return 'SQLite (`database/sqlite`)'
-  if (own !== undefined) return `ours: \`${own.split('/')[0]}\``
+function placeOf({ callFrame }: Node): string {
+  const { functionName, url } = callFrame
   if (url.startsWith('node:')) return `Node: \`${url.replace('node:', '').split('/').slice(0, 2).join('/')}\``
   if (functionName === 'writev') return 'the socket, in the kernel (`writev`)'
-  return functionName
+  const source = url.startsWith('file:') ? findSource(callFrame) : undefined
+  if (source === undefined) return functionName
+  const [, dependency] = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source) ?? []
+  if (dependency !== undefined) return dependency
+  const [, own] = /\/src\/(.+?)\.ts$/.exec(source) ?? []
+  if (own === 'database/sqlite') return 'SQLite (`database/sqlite`)'
+  return own === undefined ? functionName : `ours: \`${own.split('/')[0]}\``
+}
+
+const maps = new Map<string, SourceMap | undefined>()
+
+/** Where a place in the bundle came from; the file itself when it is none of the bundle's. */
+function findSource({ url, lineNumber, columnNumber }: CallFrame): string | undefined {
+  const path = fileURLToPath(url)
+  if (!maps.has(path)) {
+    const mapPath = `${path}.map`
+    const isBundle = existsSync(mapPath)
+    const payload = isBundle ? (JSON.parse(readFileSync(mapPath, 'utf8')) as SourceMapPayload) : undefined
+    maps.set(path, payload && new SourceMap(payload))
+  }
+  const map = maps.get(path)
+  if (map === undefined) return path
+  const entry = map.findEntry(lineNumber, columnNumber)
+  return 'originalSource' in entry ? entry.originalSource : undefined
 }

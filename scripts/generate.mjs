@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { prepare, root } from './prepare.mjs'
 
 prepare()
-const { describeApi } = await import('../dist/api/describe.js')
+// Only now: on a fresh clone it has just been installed.
+const { tsImport } = await import('tsx/esm/api')
+const { describeApi } = await tsImport('../src/api/describe.ts', import.meta.url)
 const { openApi, operations, problems } = await describeApi()
 const files = { 'openapi.json': openApi, 'operations.txt': operations, 'docs/problems.md': problems }
 

@@ -31,41 +31,29 @@ export function install() {
 }
 
 function build() {
-  const sources = [
-    ...listFiles(join(root, 'src')),
-    join(root, 'tsconfig.json'),
-    join(root, 'tsconfig.build.json'),
-  ]
+  const sources = [...listFiles(join(root, 'src')), join(root, 'scripts', 'build.mjs')]
   bringUpToDate({
     stamp: join(root, 'dist', '.clusters-built'),
     state: () => hash(sources),
     saying: 'Building ...',
-    // What was deleted from the sources must not live on in the build.
-    before: () => rmSync(join(root, 'dist'), { recursive: true, force: true }),
-    command: [
-      process.execPath,
-      join(root, 'node_modules', 'typescript', 'bin', 'tsc'),
-      '-p',
-      'tsconfig.build.json',
-    ],
+    command: [process.execPath, join('scripts', 'build.mjs')],
   })
 }
 
-function bringUpToDate({ stamp, state, saying, before, command }) {
+function bringUpToDate({ stamp, state, saying, command }) {
   const isUpToDate = () => existsSync(stamp) && readFileSync(stamp, 'utf8') === state()
   if (isUpToDate()) return
   const unlock = lock()
   try {
     // Whoever had the lock before us may have done the work.
-    if (!isUpToDate()) work({ stamp, state, saying, before, command })
+    if (!isUpToDate()) work({ stamp, state, saying, command })
   } finally {
     unlock()
   }
 }
 
-function work({ stamp, state, saying, before, command }) {
+function work({ stamp, state, saying, command }) {
   process.stderr.write(`${saying}\n`)
-  before?.()
   const [program, ...args] = command
   // Standard output belongs to the command that follows.
   const { status, error } = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2] })

@@ -13,6 +13,7 @@ import { SAMPLE_PASSWORD, SAMPLE_USERNAMES, type User } from './domain/user.ts'
 import { SECOND_MS, systemClock, type Clock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
 import { Metrics } from './lib/metrics.ts'
+import { packageRoot } from './lib/package-root.ts'
 import { PasswordHasher } from './lib/password.ts'
 import { startSweeping } from './reconcile/sweep.ts'
 import { Clusters } from './service/clusters.ts'
@@ -212,7 +213,7 @@ export function describeLocation(location: DatabaseLocation): string {
 
 async function loadSampleUsers(database: Database, clock: Clock): Promise<boolean> {
   if (!(await hasUsers(database.reads))) {
-    const text = readFileSync(new URL('../fixtures/initial.yaml', import.meta.url), 'utf8')
+    const text = readFileSync(new URL('fixtures/initial.yaml', packageRoot), 'utf8')
     await loadFixture(database, { text, clock })
   }
   const accounts = await new Users(database, clock).list()

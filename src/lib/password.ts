@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { packageRoot } from './package-root.ts'
 import type { PasswordAnswer, PasswordWork } from './password-thread.ts'
 
 interface Waiting {
@@ -56,10 +57,7 @@ export class PasswordHasher {
 
   #start(): Worker {
     // A thread cannot be started from TypeScript on every Node: from source (tests) it comes from the build.
-    const file = import.meta.url
-      .replace('/src/lib/', '/dist/lib/')
-      .replace(/password\.[tj]s$/, 'password-thread.js')
-    const worker = new Worker(new URL(file))
+    const worker = new Worker(new URL('dist/password-thread.js', packageRoot))
     worker.on('message', (answer: PasswordAnswer) => {
       const waiting = this.#waiting.get(answer.id)
       this.#waiting.delete(answer.id)

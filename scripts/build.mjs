@@ -1,0 +1,35 @@
+// Bundles the sources and what they need from npm into dist/: loading hundreds of small files is most of a start.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import { root } from './prepare.mjs'
+
+const outdir = join(root, 'dist')
+// What was deleted from the sources must not live on in the build.
+rmSync(outdir, { recursive: true, force: true })
+const options = {
+  absWorkingDir: root,
+  entryPoints: ['src/cli/main.ts', 'src/lib/password-thread.ts'],
+  entryNames: '[name]',
+  outdir,
+  bundle: true,
+  // What a start does not need (PostgreSQL's driver) stays apart.
+  splitting: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  sourcemap: true,
+  logLevel: 'warning',
+  // They bring files of their own: native code, and the files of a page.
+  external: ['@node-rs/argon2', '@photostructure/sqlite', '@fastify/swagger-ui'],
+  // Bundled CommonJS calls it for Node's own modules.
+  banner: {
+    js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
+  },
+}
+try {
+  await build(options)
+} catch {
+  // It has said what is wrong.
+  process.exitCode = 1
+}

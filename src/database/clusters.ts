@@ -1,58 +1,14 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { Cluster, ClusterStatus } from '../domain/cluster.ts'
+import type { Cluster } from '../domain/cluster.ts'
 import type { Timestamp } from '../lib/clock.ts'
-import { json, jsonObject, number, plain, timestamp, type Dialect } from './dialect.ts'
-import { PreparedQuery, PreparedRows, type PreparedReader } from './prepare.ts'
+import { valuesTable, type Dialect } from './dialect.ts'
+import { PreparedRows } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
-/** The cluster's resource, field by field: the one map from the row to the JSON that users get. */
-const FIELDS = {
-  id: plain('id'),
-  creator: plain('creator_id'),
-  cpus: number('cpus'),
-  memory: number('memory'),
-  name: plain('name'),
-  workers: plain('workers'),
-  runtime: plain('runtime'),
-  command: json('command'),
-  environment: json('environment'),
-  status: plain('status'),
-  reason: plain('reason'),
-  message: plain('message'),
-  engine: plain('engine'),
-  ready_workers: plain('ready_workers'),
-  address: plain('address'),
-  idle_timeout_seconds: plain('idle_timeout_seconds'),
-  lifetime_seconds: plain('lifetime_seconds'),
-  expires_at: timestamp('expires_at'),
-  created_at: timestamp('created_at'),
-  started_at: timestamp('started_at'),
-  ready_at: timestamp('ready_at'),
-  ended_at: timestamp('ended_at'),
-}
-
-/** A cluster as its creator sees it, as JSON text. */
-export type ClusterJson = string
-
-const findVisibleQuery = new PreparedQuery<{ id: number; userId: number }, { body: ClusterJson }>(
-  ({ db, dialect, param }) =>
-    db
-      .selectFrom('clusters')
-      .select(jsonObject(FIELDS, dialect).as('body'))
-      .where('id', '=', param('id'))
-      .where('creator_id', '=', param('userId')),
-)
-
-/** `undefined` when there is none with this id, or the user did not create it. */
-export function findVisibleClusterJson(
-  database: PreparedReader,
-  userId: number,
-  id: number,
-): Promise<ClusterJson | undefined> {
-  return findVisibleQuery.read(database, { id, userId }).then(([row]) => row?.body)
-}
-
-/** The same for deciding on it. Locks it until the transaction ends. */
+/**
+ * `undefined` when there is none with this id, or the user did not create it. For deciding on it: locks it
+ * until the transaction ends.
+ */
 export async function findVisibleCluster(
   trx: Transaction<Tables>,
   dialect: Dialect,
@@ -67,105 +23,52 @@ export async function findVisibleCluster(
   return await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst()
 }
 
-export interface ClusterFilter {
-  readonly status: ClusterStatus | undefined
-  readonly name: string | undefined
-}
+/** What each new cluster has of its own, with PostgreSQL's types. */
+const OWN_COLUMNS = {
+  id: 'bigint',
+  creator_id: 'bigint',
+  name: 'text',
+  cpus: 'double precision',
+  memory: 'double precision',
+  workers: 'integer',
+  runtime: 'text',
+  command: 'text',
+  environment: 'text',
+  idle_timeout_seconds: 'integer',
+  lifetime_seconds: 'integer',
+  created_at: 'timestamptz',
+} as const
+const OWN_NAMES = Object.keys(OWN_COLUMNS) as (keyof typeof OWN_COLUMNS)[]
 
-interface PageParameters {
-  readonly userId: number
-  /** Ids below this one. */
-  readonly before: number
-  readonly limit: number
-  readonly status: ClusterStatus
-  readonly name: string
-}
-
-interface PageRow {
-  /** `null` when there are none. */
-  body: string | null
-  length: number
-  last_id: number | null
-}
-
-function pageQuery(by: { status: boolean; name: boolean }): PreparedQuery<PageParameters, PageRow> {
-  return new PreparedQuery(({ db, dialect, param }) =>
-    db
-      .selectFrom(
-        db
-          .selectFrom('clusters')
-          .select(['id', jsonObject(FIELDS, dialect).as('body')])
-          .where('creator_id', '=', param('userId'))
-          .where('id', '<', param('before'))
-          .$if(by.status, query => query.where('status', '=', param('status')))
-          .$if(by.name, query => query.where('name', '=', param('name')))
-          .orderBy('id', 'desc')
-          .limit(param('limit'))
-          .as('page'),
-      )
-      .select([
-        sql<string | null>`string_agg(page.body, ',' order by page.id desc)`.as('body'),
-        sql<number>`count(*)`.as('length'),
-        sql<number | null>`min(page.id)`.as('last_id'),
-      ]),
-  )
-}
-
-const PAGE_QUERIES = [false, true].map(status => [false, true].map(name => pageQuery({ status, name })))
-
-/**
- * A page of the user's clusters, the newest first: a JSON array, how many it holds, and the last of their ids.
- */
-export async function listClustersJson(
-  database: PreparedReader,
-  userId: number,
-  page: ClusterFilter & { before: number; limit: number },
-): Promise<{ json: string; length: number; lastId: number | null }> {
-  const { status, name, before, limit } = page
-  const query = PAGE_QUERIES[status === undefined ? 0 : 1]?.[name === undefined ? 0 : 1]
-  const [row] = (await query?.read(database, {
-    userId,
-    before,
-    limit,
-    // An absent filter is not in the query at all.
-    status: status ?? 'pending',
-    name: name ?? '',
-  })) ?? [undefined]
-  return { json: `[${row?.body ?? ''}]`, length: row?.length ?? 0, lastId: row?.last_id ?? null }
-}
-
-const NEW_COLUMNS = [
-  'id',
-  'creator_id',
-  'name',
-  'cpus',
-  'memory',
-  'workers',
-  'runtime',
-  'command',
-  'environment',
-  'status',
-  'reason',
-  'message',
-  'engine',
-  'home',
-  'idle_timeout_seconds',
-  'lifetime_seconds',
-  'created_at',
-  'ended_at',
-] as const
+/** What clusters that are inserted together have in common. */
+const SHARED_NAMES = ['status', 'reason', 'message', 'engine', 'home', 'ended_at'] as const
 
 /** What a new cluster is given; the rest stays as the schema says. */
-export type NewCluster = Pick<Tables['clusters'], (typeof NEW_COLUMNS)[number]>
+export type NewCluster = Pick<Tables['clusters'], keyof typeof OWN_COLUMNS>
+export type NewClustersShare = Pick<Tables['clusters'], (typeof SHARED_NAMES)[number]>
 
-/** Gives back each as its creator sees it. */
-export const insertClusters = new PreparedRows<NewCluster, { id: number; body: ClusterJson }>(
-  NEW_COLUMNS,
-  (db, rows, dialect) =>
-    db
+/** Handing a value over costs as much as storing it, so what they share is handed over once. */
+export const insertClusters = new PreparedRows<NewCluster, never, NewClustersShare>(
+  OWN_NAMES,
+  (db, rows, dialect, shared) => {
+    const values = valuesTable(
+      rows.map(row => OWN_NAMES.map(name => row[name])),
+      Object.values(OWN_COLUMNS),
+      dialect,
+    )
+    return db
       .insertInto('clusters')
-      .values(rows)
-      .returning(['id', jsonObject(FIELDS, dialect).as('body')]),
+      .columns([...SHARED_NAMES, ...OWN_NAMES])
+      .expression(
+        db
+          .selectFrom(values.as('given'))
+          .select([
+            ...SHARED_NAMES.map(name => sql`${shared[name]}`.as(name)),
+            ...OWN_NAMES.map((name, index) => sql.ref(`given.column${index + 1}`).as(name)),
+          ]),
+      )
+  },
+  SHARED_NAMES,
 )
 
 export async function deleteCluster(trx: Transaction<Tables>, id: number): Promise<void> {

@@ -60,3 +60,31 @@ export function jsonObject(fields: Readonly<Record<string, Field>>, dialect: Dia
   const columns = sql.join(entries.map(([name, value]) => sql`${value} as ${sql.id(name)}`))
   return sql<string>`(select row_to_json(body)::text from (select ${columns}) as body)`
 }
+
+/** The texts of all rows as one, `null` without any. The rows must come from a query in the same order. */
+export function joinTexts(
+  by: { column: string; separator: string; orderBy: string; order: 'asc' | 'desc' },
+  dialect: Dialect,
+): RawBuilder<string | null> {
+  const [column, separator] = [sql.ref(by.column), sql.lit(by.separator)]
+  // SQLite takes the rows as they come, and would sort them once more: a third of the time of a page.
+  if (dialect === 'sqlite') return sql`string_agg(${column}, ${separator})`
+  return sql`string_agg(${column}, ${separator} order by ${sql.ref(by.orderBy)} ${sql.raw(by.order)})`
+}
+
+/**
+ * Rows of parameters as a table with the columns `column1`, `column2` and so on. PostgreSQL takes an untyped
+ * parameter in VALUES for text, so there the first row says the types.
+ */
+export function valuesTable(
+  rows: readonly (readonly unknown[])[],
+  types: readonly string[],
+  dialect: Dialect,
+): RawBuilder<unknown> {
+  const typed = (value: unknown, column: number) => sql`cast(${value} as ${sql.raw(types[column] ?? 'text')})`
+  const lines = rows.map((row, index) => {
+    const saysTypes = dialect === 'postgres' && index === 0
+    return sql`(${sql.join(saysTypes ? row.map(typed) : row)})`
+  })
+  return sql`(values ${sql.join(lines)})`
+}

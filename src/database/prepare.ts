@@ -80,19 +80,28 @@ const MAX_ROWS_PER_STATEMENT = 64
 
 /**
  * A statement over several rows, prepared once for each number of rows up to {@link MAX_ROWS_PER_STATEMENT}.
- * `rows` are placeholders to build it with, one object for each row.
+ * It is built with placeholders: one object for each row, and one for what all rows share, which must stand
+ * before the rows in the statement.
  */
-export class PreparedRows<RowParameters extends object, Row> {
+export class PreparedRows<RowParameters extends object, Row, Shared extends object = object> {
   readonly #bySize = new Map<number, PreparedQuery<readonly unknown[], Row>>()
   readonly #columns: readonly (keyof RowParameters & string)[]
-  readonly #build: (db: Kysely<Tables>, rows: RowParameters[], dialect: Dialect) => Compilable<Row>
+  readonly #build: (
+    db: Kysely<Tables>,
+    rows: RowParameters[],
+    dialect: Dialect,
+    shared: Shared,
+  ) => Compilable<Row>
+  readonly #sharedColumns: readonly (keyof Shared & string)[]
 
   constructor(
     columns: readonly (keyof RowParameters & string)[],
-    build: (db: Kysely<Tables>, rows: RowParameters[], dialect: Dialect) => Compilable<Row>,
+    build: (db: Kysely<Tables>, rows: RowParameters[], dialect: Dialect, shared: Shared) => Compilable<Row>,
+    sharedColumns: readonly (keyof Shared & string)[] = [],
   ) {
     this.#columns = columns
     this.#build = build
+    this.#sharedColumns = sharedColumns
   }
 
   /** In a transaction; more rows than one statement takes become several statements. */
@@ -100,28 +109,29 @@ export class PreparedRows<RowParameters extends object, Row> {
     trx: Transaction<Tables>,
     dialect: Dialect,
     rows: readonly RowParameters[],
+    ...[shared]: object extends Shared ? [] : [Shared]
   ): Promise<readonly Row[]> {
     const results: Row[] = []
     for (let start = 0; start < rows.length; start += MAX_ROWS_PER_STATEMENT) {
       const some = rows.slice(start, start + MAX_ROWS_PER_STATEMENT)
       const values: unknown[] = []
+      for (const column of this.#sharedColumns) values.push(shared?.[column])
       for (const row of some) for (const column of this.#columns) values.push(row[column])
       results.push(...(await this.#ofSize(some.length).run(trx, dialect, values)))
     }
     return results
   }
 
-  /** Its parameters are the values of all rows, one after the other. */
+  /** Its parameters are what is shared, then the values of all rows, one after the other. */
   #ofSize(size: number): PreparedQuery<readonly unknown[], Row> {
     let query = this.#bySize.get(size)
     if (query === undefined) {
       query = new PreparedQuery<readonly unknown[], Row>(({ db, dialect, param }) => {
-        const rows = Array.from({ length: size }, (_, index) =>
-          Object.fromEntries(
-            this.#columns.map((column, at) => [column, param(index * this.#columns.length + at)]),
-          ),
-        )
-        return this.#build(db, rows as RowParameters[], dialect)
+        let at = 0
+        const place = (names: readonly string[]) => Object.fromEntries(names.map(name => [name, param(at++)]))
+        const shared = place(this.#sharedColumns)
+        const rows = Array.from({ length: size }, () => place(this.#columns))
+        return this.#build(db, rows as RowParameters[], dialect, shared as Shared)
       })
       this.#bySize.set(size, query)
     }

@@ -1,8 +1,8 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { Use } from '../domain/quota.ts'
 import type { User, UserWithUse } from '../domain/user.ts'
 import type { Timestamp } from '../lib/clock.ts'
-import type { Dialect } from './dialect.ts'
+import { valuesTable, type Dialect } from './dialect.ts'
 import { PreparedRows } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
@@ -157,20 +157,16 @@ export async function lockUse(
 
 const updateUseQuery = new PreparedRows<UseRow & { id: number }, never>(
   ['id', 'used_clusters', 'used_cpus', 'used_memory_gib'],
-  (db, rows) => {
-    // PostgreSQL takes an untyped parameter in VALUES for text, so each says its type.
-    const values = sql.join(
-      rows.map(
-        row =>
-          sql`(cast(${row.id} as bigint), cast(${row.used_clusters} as integer), cast(${row.used_cpus} as double precision), cast(${row.used_memory_gib} as double precision))`,
-      ),
+  (db, rows, dialect) => {
+    const values = valuesTable(
+      rows.map(row => [row.id, row.used_clusters, row.used_cpus, row.used_memory_gib]),
+      ['bigint', 'integer', 'double precision', 'double precision'],
+      dialect,
     )
     return db
       .updateTable('users')
       .from(
-        sql<{ column1: number; column2: number; column3: number; column4: number }>`(values ${values})`.as(
-          'use',
-        ),
+        values.$castTo<{ column1: number; column2: number; column3: number; column4: number }>().as('use'),
       )
       .set(eb => ({
         used_clusters: eb.ref('use.column2'),

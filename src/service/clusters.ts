@@ -1,11 +1,11 @@
 import {
-  deleteCluster,
-  findVisibleCluster,
   findVisibleClusterJson,
   listClustersJson,
   type ClusterFilter,
   type ClusterJson,
-} from '../database/clusters.ts'
+  type ClusterPage,
+} from '../database/cluster-json.ts'
+import { deleteCluster, findVisibleCluster } from '../database/clusters.ts'
 import { takeNumbers } from '../database/counters.ts'
 import type { Database } from '../database/database.ts'
 import { insertEvents } from '../database/events.ts'
@@ -23,13 +23,6 @@ import {
   type CreationOptions,
   type IdempotencyKey,
 } from './creations.ts'
-
-/** A page of clusters as JSON, and where the next one begins. */
-export interface ClusterPage {
-  readonly json: string
-  /** The last id of this page when there is more. */
-  readonly nextBefore: number | undefined
-}
 
 const NO_SUCH_CLUSTER = 'There is no such cluster.'
 
@@ -67,11 +60,8 @@ export class Clusters {
   }
 
   /** The user's clusters with ids below `before`, the newest first. */
-  async list(user: User, page: ClusterFilter & { before: number; limit: number }): Promise<ClusterPage> {
-    const { json, length, lastId } = await listClustersJson(this.#database, user.id, page)
-    if (length < page.limit || lastId === null) return { json, nextBefore: undefined }
-    const rest = await listClustersJson(this.#database, user.id, { ...page, before: lastId, limit: 1 })
-    return { json, nextBefore: rest.length > 0 ? lastId : undefined }
+  list(user: User, page: ClusterFilter & { before: number; limit: number }): Promise<ClusterPage> {
+    return listClustersJson(this.#database, user.id, page)
   }
 
   /** Forgets a cluster that has ended, or of which nothing was launched. */

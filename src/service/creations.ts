@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
-import { insertClusters, type ClusterJson, type NewCluster } from '../database/clusters.ts'
+import { listNewClustersJson, type ClusterJson } from '../database/cluster-json.ts'
+import { insertClusters, type NewCluster } from '../database/clusters.ts'
 import { takeNumbers } from '../database/counters.ts'
 import type { Database } from '../database/database.ts'
 import { insertFirstEvents } from '../database/events.ts'
@@ -118,23 +119,21 @@ export class Creations {
     const { dialect } = this.#database
     const first = await takeNumbers(trx, dialect, { clusters: accepted.length, events: accepted.length })
     const rows = accepted.map(({ user, request }, index) =>
-      toNewCluster(user, request, this.#placement, first.clusters + index, now),
+      toNewCluster(user, request, first.clusters + index, now),
     )
-    const inserted = await insertClusters.run(trx, dialect, rows)
-    // Sent together: neither needs the answer of the other, and PostgreSQL gets them in one packet.
-    await Promise.all([
-      insertFirstEvents(trx, dialect, {
-        count: rows.length,
-        firstClusterId: first.clusters,
-        firstEventId: first.events,
-      }),
+    await insertClusters.run(trx, dialect, rows, { ...this.#placement, status: 'pending', ended_at: null })
+    const numbers = { count: rows.length, firstClusterId: first.clusters, firstEventId: first.events }
+    // Sent together: none needs the answer of another, and PostgreSQL gets them in one packet.
+    const [bodies] = await Promise.all([
+      listNewClustersJson(trx, dialect, { firstId: first.clusters, count: rows.length }),
+      insertFirstEvents(trx, dialect, numbers),
       updateUse(trx, dialect, uses),
     ])
-    const bodies = new Map(inserted.map(({ id, body }) => [id, body]))
     const created = new Map(
       accepted.map((creation, index): [Creation, CreatedCluster] => {
-        const id = first.clusters + index
-        return [creation, { id, json: bodies.get(id) ?? '' }]
+        const json = bodies[index]
+        if (json === undefined) throw new Error('an inserted cluster did not come back')
+        return [creation, { id: first.clusters + index, json }]
       }),
     )
     await insertIdempotencyKeys.run(trx, dialect, toIdempotencyRows(created, now))
@@ -206,13 +205,7 @@ function keyOf(userId: number, key: string): string {
   return `${userId} ${key}`
 }
 
-function toNewCluster(
-  user: User,
-  request: ClusterRequest,
-  placement: Placement,
-  id: number,
-  now: Timestamp,
-): NewCluster {
+function toNewCluster(user: User, request: ClusterRequest, id: number, now: Timestamp): NewCluster {
   return {
     id,
     creator_id: user.id,
@@ -223,15 +216,9 @@ function toNewCluster(
     runtime: request.runtime,
     command: request.command === null ? null : JSON.stringify(request.command),
     environment: JSON.stringify(request.environment),
-    status: 'pending',
-    reason: placement.reason,
-    message: placement.message,
-    engine: placement.engine,
-    home: placement.home,
     idle_timeout_seconds: request.idleTimeoutSeconds,
     lifetime_seconds: request.lifetimeSeconds,
     created_at: now,
-    ended_at: null,
   }
 }
 

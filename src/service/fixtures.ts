@@ -26,6 +26,15 @@ interface Entry {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** What clusters come in as. */
+const IMPORTED = {
+  status: 'stopped',
+  reason: 'imported',
+  message: 'Imported from another installation; it was never launched here.',
+  engine: 'none',
+  home: 'none',
+} as const
+
 /**
  * Loads users and clusters as `manage.py dumpdata` writes them, YAML or JSON, in one transaction. Ids are
  * kept; one that exists already is skipped and named, never overwritten. Clusters come in as `stopped`.
@@ -167,7 +176,7 @@ class Loading {
     if (rows.length === 0) return
     const { dialect } = this.#database
     const first = await takeNumbers(this.#trx, dialect, { events: rows.length })
-    await insertClusters.run(this.#trx, dialect, rows)
+    await insertClusters.run(this.#trx, dialect, rows, { ...IMPORTED, ended_at: this.#now })
     await insertEvents.run(
       this.#trx,
       dialect,
@@ -176,9 +185,9 @@ class Loading {
         cluster_id: row.id,
         creator_id: row.creator_id,
         at: this.#now,
-        status: row.status,
-        reason: row.reason,
-        message: row.message,
+        status: IMPORTED.status,
+        reason: IMPORTED.reason,
+        message: IMPORTED.message,
       })),
     )
     this.#clusters = rows.length
@@ -209,15 +218,9 @@ class Loading {
       runtime: 'idle',
       command: null,
       environment: '{}',
-      status: 'stopped',
-      reason: 'imported',
-      message: 'Imported from another installation; it was never launched here.',
-      engine: 'none',
-      home: 'none',
       idle_timeout_seconds: null,
       lifetime_seconds: null,
       created_at: toTimestampOr(fields['created_at'], this.#now),
-      ended_at: this.#now,
     }
   }
 

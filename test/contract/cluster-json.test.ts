@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats'
 import type { Insertable } from 'kysely'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clusterSchema } from '../../src/api/schemas/cluster.ts'
+import { listNewClustersJson } from '../../src/database/cluster-json.ts'
 import { insertClusters } from '../../src/database/clusters.ts'
 import type { Database } from '../../src/database/database.ts'
 import type { Tables } from '../../src/database/tables.ts'
@@ -64,10 +65,12 @@ async function readJson(row: Insertable<Tables['clusters']>): Promise<unknown> {
 }
 
 test('the JSON of a new cluster has just the keys of its schema, and is valid by it', async () => {
-  const created = await database.transaction(trx =>
-    insertClusters.run(trx, database.dialect, [{ ...GOOD_CLUSTER, id: 2000, creator_id: ada.id }]),
-  )
-  const body = JSON.parse(created[0]?.body ?? '') as object
+  const [json = ''] = await database.transaction(async trx => {
+    const row = { ...GOOD_CLUSTER, id: 2000, creator_id: ada.id }
+    await insertClusters.run(trx, database.dialect, [row], row)
+    return await listNewClustersJson(trx, database.dialect, { firstId: 2000, count: 1 })
+  })
+  const body = JSON.parse(json) as object
   expect(Object.keys(body).toSorted()).toEqual(Object.keys(clusterSchema.properties).toSorted())
   expect(validateCluster(body) ? [] : validateCluster.errors).toEqual([])
   expect((await ada.get('/clusters/2000')).body).toEqual(body)

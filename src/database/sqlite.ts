@@ -130,17 +130,19 @@ function toDatabaseError(error: unknown): unknown {
   return words === undefined ? error : new Unavailable(words, { cause: error })
 }
 
-/** Opens the file for this process: one connection that writes, one that reads. */
+/**
+ * Opens the file for this process, on one connection: a second one would read every page again that the first
+ * has written. A write transaction waits for nothing but SQLite, so it does not keep the reads long.
+ */
 export function openSqlite(path: string): OpenedDatabase {
-  const writing = new SqliteConnection(path)
-  const reading = new SqliteConnection(path)
-  const turn = new ReadTurn(reading)
+  const connection = new SqliteConnection(path)
+  const turn = new ReadTurn(connection)
 
   const reads = createKysely(async (sql, parameters) => ({
     rows: await turn.rows(sql, parameters),
     changes: 0n,
   }))
-  const writes = createKysely((sql, parameters) => Promise.resolve(writing.execute(sql, parameters)))
+  const writes = createKysely((sql, parameters) => Promise.resolve(connection.execute(sql, parameters)), turn)
   const queue = new WriteQueue(writes)
 
   return {
@@ -153,8 +155,7 @@ export function openSqlite(path: string): OpenedDatabase {
     close: async () => {
       await queue.idle()
       await turn.idle()
-      reading.close()
-      writing.close()
+      connection.close()
     },
   }
 }
@@ -166,11 +167,12 @@ interface Executed {
 
 type Execute = (sql: string, parameters: readonly unknown[]) => Promise<Executed>
 
-function createKysely(execute: Execute): Kysely<Tables> {
+/** `turn` hears of the write transactions; without it there are none. */
+function createKysely(execute: Execute, turn?: ReadTurn): Kysely<Tables> {
   return new Kysely<Tables>({
     dialect: {
       createAdapter: () => new TransactionalSqliteAdapter(),
-      createDriver: () => new SqliteDriver(execute),
+      createDriver: () => new SqliteDriver(execute, turn),
       createIntrospector: db => new SqliteIntrospector(db),
       createQueryCompiler: () => new SqliteQueryCompiler(),
     },
@@ -186,8 +188,10 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 
 class SqliteDriver implements Driver {
   readonly #connection: DatabaseConnection
+  readonly #turn: ReadTurn | undefined
 
-  constructor(execute: Execute) {
+  constructor(execute: Execute, turn: ReadTurn | undefined) {
+    this.#turn = turn
     this.#connection = {
       executeQuery: async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
         const { rows, changes } = await execute(query.sql, query.parameters)
@@ -208,14 +212,23 @@ class SqliteDriver implements Driver {
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
     // IMMEDIATE: taking the write lock later, after a read, fails at once when another process wrote between.
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+    this.#turn?.beginWrite()
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('commit'))
+    this.#turn?.endWrite()
   }
 
   async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'))
+    try {
+      await connection.executeQuery(CompiledQuery.raw('rollback'))
+    } catch (error) {
+      // After some errors (a full disk) SQLite has rolled back by itself; the first error is the one to tell.
+      if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
+    } finally {
+      this.#turn?.endWrite()
+    }
   }
 
   async releaseConnection(): Promise<void> {}

@@ -23,9 +23,10 @@ const MAX_KEPT_LENGTH = 4096
  * kernel half. The transaction is over before anybody hears of its rows, so nothing read is older than the
  * turn, no write waits for it, and other processes find the file free.
  *
- * The answer to an equal question is kept for as long as the database is what it was: every transaction
- * first asks SQLite for its data version, which any commit of another connection changes, in this process or
- * in another. So no answer is ever staler than reading it again would be.
+ * The answer to an equal question is kept for as long as the database is what it was: a write of this
+ * connection says so itself, and every transaction first asks SQLite for its data version, which any commit of
+ * another connection changes, in this process or in another. So no answer is ever staler than reading it
+ * again would be.
  */
 export class ReadTurn {
   readonly #connection: Connection
@@ -34,6 +35,7 @@ export class ReadTurn {
   readonly #kept = new Map<string, Map<string, Rows>>()
   #keptCount = 0
   #version: unknown
+  #isWriting = false
 
   constructor(connection: Connection) {
     this.#connection = connection
@@ -42,8 +44,19 @@ export class ReadTurn {
   rows(sql: string, parameters: readonly unknown[]): Promise<Rows> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sql, parameters, resolve, reject })
-      if (this.#waiting.length === 1) setImmediate(this.#readAll)
+      if (this.#waiting.length === 1 && !this.#isWriting) setImmediate(this.#readAll)
     })
+  }
+
+  /** The connection is in a write transaction from now on: reads wait, or they would see what is not committed. */
+  beginWrite(): void {
+    this.#isWriting = true
+  }
+
+  endWrite(): void {
+    this.#isWriting = false
+    this.#forget()
+    if (this.#waiting.length > 0) setImmediate(this.#readAll)
   }
 
   /** Resolves when nothing waits any more. */
@@ -52,8 +65,10 @@ export class ReadTurn {
   }
 
   readonly #readAll = (): void => {
+    if (this.#isWriting) return
     const waiting = this.#waiting
     this.#waiting = []
+    if (waiting.length === 0) return
     try {
       this.#connection.exec('begin')
       this.#forgetIfChanged()
@@ -77,6 +92,10 @@ export class ReadTurn {
     const version = (row as { data_version: unknown }).data_version
     if (version === this.#version && this.#keptCount < MAX_KEPT) return
     this.#version = version
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#kept.clear()
     this.#keptCount = 0
   }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** The API and the database are tested whole on each database; all else once. */
@@ -8,6 +9,8 @@ const onPostgres = 'test/postgres/**/*.test.ts'
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
+    // Vitest leaves one core to itself, which on two cores is half of them.
+    maxWorkers: availableParallelism(),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

@@ -47,7 +47,10 @@ module.exports = {
       name: 'who-imports-config',
       comment: 'The others get what they need of the settings as arguments.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/((serve|operate|config[.]test)[.]ts|cli/commands/serve[.]ts)$' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/((serve|exposure|operate|config[.]test)[.]ts|cli/commands/serve[.]ts)$',
+      },
       to: { path: '^src/config[.]ts$' },
     },
     {

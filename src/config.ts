@@ -5,6 +5,7 @@ import type { DatabaseLocation } from './database/open.ts'
 import { OperatorError } from './domain/errors.ts'
 import type { Quota } from './domain/quota.ts'
 import { closestWord } from './lib/closest-word.ts'
+import { errorCodeOf } from './lib/error-code.ts'
 import { parseYaml } from './lib/yaml.ts'
 
 const ENGINES = ['none'] as const
@@ -247,8 +248,7 @@ export function readText(settingName: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const why = error instanceof Error && 'code' in error ? String(error.code) : 'it cannot be read'
-    throw new OperatorError(`${settingName} names ${path}, which cannot be read (${why}).`)
+    throw new OperatorError(`${settingName} names ${path}, which cannot be read (${errorCodeOf(error)}).`)
   }
 }
 

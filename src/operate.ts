@@ -3,10 +3,11 @@ import { loadConfig } from './config.ts'
 import type { Database } from './database/database.ts'
 import { OperatorError } from './domain/errors.ts'
 import { systemClock } from './lib/clock.ts'
+import { errorCodeOf } from './lib/error-code.ts'
 import { PasswordHasher } from './lib/password.ts'
-import { describeLocation, openForOperator, prepareDataDir } from './serve.ts'
 import { loadFixture, type LoadReport } from './service/fixtures.ts'
 import { usernameProblem, Users } from './service/users.ts'
+import { describeLocation, openForOperator, prepareDataDir } from './storage.ts'
 
 /**
  * What an operator does on the server's own machine, also while it runs: straight on the database, so that
@@ -26,7 +27,7 @@ export async function operate<Result>(
   work: (operator: Operator) => Promise<Result>,
 ): Promise<Result> {
   const { database: location, dataDir } = loadConfig(env)
-  prepareDataDir(dataDir)
+  prepareDataDir(dataDir, location)
   if (location.kind === 'sqlite' && !existsSync(location.path)) {
     notice(`Creating a new database, ${describeLocation(location)}.`)
   }
@@ -46,8 +47,7 @@ async function loadData(database: Database, path: string): Promise<LoadReport> {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    throw new OperatorError(`${path} cannot be read (${code}).`)
+    throw new OperatorError(`${path} cannot be read (${errorCodeOf(error)}).`)
   }
   return await loadFixture(database, { text, clock: systemClock })
 }

@@ -1,7 +1,7 @@
 import { sql, type Transaction } from 'kysely'
 import type { ClusterStatus } from '../domain/cluster.ts'
 import { joinTexts, json, jsonObject, number, plain, timestamp, type Dialect } from './dialect.ts'
-import { PreparedQuery, type PreparedReader } from './prepare.ts'
+import { PreparedQuery, type Building, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
 /** The cluster's resource, field by field: the one map from the row to the JSON that users get. */
@@ -72,14 +72,23 @@ interface PageRow {
   has_more: number | boolean
 }
 
-function pageQuery(by: { status: boolean; name: boolean }): PreparedQuery<PageParameters, PageRow> {
-  return new PreparedQuery(({ db, dialect, param }) => {
-    const matching = db
-      .selectFrom('clusters')
-      .where('creator_id', '=', param('userId'))
-      .$if(by.status, query => query.where('status', '=', param('status')))
-      .$if(by.name, query => query.where('name', '=', param('name')))
-    const rows = matching
+interface By {
+  readonly status: boolean
+  readonly name: boolean
+}
+
+function matchingClusters({ db, param }: Building<PageParameters>, by: By) {
+  return db
+    .selectFrom('clusters')
+    .where('creator_id', '=', param('userId'))
+    .$if(by.status, query => query.where('status', '=', param('status')))
+    .$if(by.name, query => query.where('name', '=', param('name')))
+}
+
+function pageQuery(by: By): PreparedQuery<PageParameters, PageRow> {
+  return new PreparedQuery(building => {
+    const { db, dialect, param } = building
+    const rows = matchingClusters(building, by)
       .select(['id', jsonObject(FIELDS, dialect).as('body')])
       .where('id', '<', param('before'))
       .orderBy('id', 'desc')
@@ -93,21 +102,49 @@ function pageQuery(by: { status: boolean; name: boolean }): PreparedQuery<PagePa
         eb.fn.countAll<number>().as('length'),
         eb.fn.min<number | null>('row.id').as('last_id'),
       ])
+    const older = matchingClusters(building, by)
+      .select('id')
+      .where('id', '<', sql<number>`page.last_id`)
     return db.selectFrom(page.as('page')).select(eb => [
       'bodies',
       'last_id',
       eb
-        .and([
-          eb('length', '=', param('limit')),
-          eb.exists(matching.select('id').where('id', '<', sql<number>`page.last_id`)),
-        ])
+        .and([eb('length', '=', param('limit')), eb.exists(older)])
         .$castTo<number | boolean>()
         .as('has_more'),
     ])
   })
 }
 
-const PAGE_QUERIES = [false, true].map(status => [false, true].map(name => pageQuery({ status, name })))
+/**
+ * What a creator chose freely in one cluster may be 128 KiB, and more as JSON: a thousand of those are more
+ * than a text can be long. So pages of more rows than this are held to as many bytes of it.
+ */
+const ROWS_OF_ANY_SIZE = 50
+const MAX_PAGE_BYTES = 8 * 1024 * 1024
+
+/** How many rows of the page fit {@link MAX_PAGE_BYTES}. */
+function fittingQuery(by: By): PreparedQuery<PageParameters, { count: number }> {
+  return new PreparedQuery(building => {
+    const { db, param } = building
+    const sizes = matchingClusters(building, by)
+      .select(
+        sql<number>`sum(coalesce(length(command), 0) + length(environment)) over (order by id desc)`.as(
+          'bytes',
+        ),
+      )
+      .where('id', '<', param('before'))
+      .orderBy('id', 'desc')
+      .limit(param('limit'))
+    return db
+      .selectFrom(sizes.as('sizes'))
+      .select(eb => eb.fn.countAll<number>().as('count'))
+      .where('bytes', '<=', MAX_PAGE_BYTES)
+  })
+}
+
+const FILTERS = [false, true].flatMap(status => [false, true].map(name => ({ status, name })))
+const PAGE_QUERIES = FILTERS.map(by => ({ by, page: pageQuery(by), fitting: fittingQuery(by) }))
 
 /** A page of clusters as a JSON array, and where the next one begins. */
 export interface ClusterPage {
@@ -116,22 +153,23 @@ export interface ClusterPage {
   readonly nextBefore: number | undefined
 }
 
-/** A page of the user's clusters, the newest first. */
+/** A page of the user's clusters, the newest first; shorter than `limit` where they are very large. */
 export async function listClustersJson(
   database: PreparedReader,
   userId: number,
   page: ClusterFilter & { before: number; limit: number },
 ): Promise<ClusterPage> {
   const { status, name, before, limit } = page
-  const query = PAGE_QUERIES[status === undefined ? 0 : 1]?.[name === undefined ? 0 : 1]
-  const [row] = (await query?.read(database, {
-    userId,
-    before,
-    limit,
-    // An absent filter is not in the query at all.
-    status: status ?? 'pending',
-    name: name ?? '',
-  })) ?? [undefined]
+  const queries = PAGE_QUERIES.find(
+    ({ by }) => by.status === (status !== undefined) && by.name === (name !== undefined),
+  )
+  // An absent filter is not in the query at all.
+  const parameters = { userId, before, limit, status: status ?? 'pending', name: name ?? '' }
+  if (limit > ROWS_OF_ANY_SIZE) {
+    const [fitting] = (await queries?.fitting.read(database, parameters)) ?? []
+    parameters.limit = Math.max(ROWS_OF_ANY_SIZE, fitting?.count ?? 0)
+  }
+  const [row] = (await queries?.page.read(database, parameters)) ?? []
   const hasMore = row !== undefined && Boolean(row.has_more)
   return { json: `[${row?.bodies ?? ''}]`, nextBefore: hasMore ? (row.last_id ?? undefined) : undefined }
 }

@@ -1,4 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
+import { Unavailable } from '../domain/errors.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -65,21 +67,19 @@ export class CommitGroup<Request, Result> {
       this.#waiting.push({ request, resolve, reject })
       if (!this.#busy) {
         this.#busy = true
-        // Not at once: the rest of this turn's requests are still to be read from their sockets, and those
-        // that were read are just being authenticated by the reads of the turn.
-        setImmediate(() => {
-          setImmediate(() => {
-            void this.#commitAll()
-          })
-        })
+        void this.#commitAll()
       }
     })
   }
 
   async #commitAll(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, MAX_GROUP)
-      await this.#commit(group)
+      // Not at once: the rest of this turn's requests are still to be read from their sockets, and those that
+      // were read are just being authenticated by the reads of the turn. And what was committed before, on
+      // SQLite in one turn, is to be answered.
+      await nextTurn()
+      await nextTurn()
+      await this.#commit(this.#waiting.splice(0, MAX_GROUP))
     }
     this.#busy = false
   }
@@ -103,11 +103,15 @@ export class CommitGroup<Request, Result> {
         else resolve(outcome.value)
       })
     } catch (error) {
-      // A failed commit may still have reached the disk: to run it again could store everything twice.
-      if (decided || group.length === 1) {
+      // A failed commit may still have reached the disk: to run it again could store everything twice. And
+      // where the database cannot be had, none of them is guilty, and each would wait for it again.
+      if (decided || group.length === 1 || error instanceof Unavailable) {
         for (const { reject } of group) reject(error)
       } else {
-        for (const one of group) await this.#commit([one])
+        for (const one of group) {
+          await this.#commit([one])
+          await nextTurn()
+        }
       }
     }
   }

@@ -41,9 +41,21 @@ export const insertIdempotencyKeys = new PreparedRows<Insertable<Tables['idempot
       ),
 )
 
+/** At most `limit` of them; tells how many. */
 export async function deleteIdempotencyKeysBefore(
   trx: Transaction<Tables>,
   before: Timestamp,
-): Promise<void> {
-  await trx.deleteFrom('idempotency_keys').where('created_at', '<', before).execute()
+  limit: number,
+): Promise<number> {
+  const old = trx
+    .selectFrom('idempotency_keys')
+    .select(['user_id', 'key'])
+    .where('created_at', '<', before)
+    .limit(limit)
+  const rows = await trx
+    .deleteFrom('idempotency_keys')
+    .where(eb => eb(eb.refTuple('user_id', 'key'), 'in', old.$asTuple('user_id', 'key')))
+    .returning('user_id')
+    .execute()
+  return rows.length
 }

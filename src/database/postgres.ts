@@ -18,6 +18,12 @@ import type { Tables } from './tables.ts'
 /** One for the writes, the others for reads off the hot paths (readiness, paging tokens, the sweep). */
 const POOL_SIZE = 4
 const CONNECT_TIMEOUT_MS = 5000
+/** For an answer, should the network swallow it. Nothing here is slow but a migration of a large table. */
+const QUERY_TIMEOUT_MS = 30_000
+/** On another server's transaction; ours take milliseconds, so one that takes longer hangs. */
+const LOCK_TIMEOUT_MS = 10_000
+/** A server that is paused in a transaction must not hold the counters for ever. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000
 
 const { INT8, TIMESTAMPTZ } = pg.types.builtins
 
@@ -58,14 +64,23 @@ class PipelinedReader {
   }
 
   async rows(sql: string, values: readonly unknown[]): Promise<unknown[]> {
+    const connecting = (this.#client ??= this.#connect())
     try {
-      this.#client ??= this.#connect()
-      const client = await this.#client
+      const client = await connecting
       const result = await client.query<object>({ name: this.#names.of(sql), text: sql, values: [...values] })
       return result.rows
     } catch (error) {
-      throw toDatabaseError(error)
+      const mended = toDatabaseError(error)
+      if (mended instanceof Unavailable) this.#drop(connecting)
+      throw mended
     }
+  }
+
+  /** The next query connects anew. Others may have seen the loss before us, and have done so. */
+  #drop(lost: Promise<pg.Client>): void {
+    if (this.#client === lost) this.#client = undefined
+    // Nobody waits: a network that swallows everything would swallow the farewell.
+    lost.then(client => client.end()).catch(() => undefined)
   }
 
   async close(): Promise<void> {
@@ -75,17 +90,8 @@ class PipelinedReader {
 
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client(this.#config)
-    const forget = () => {
-      this.#client = undefined
-    }
-    client.on('error', forget)
-    client.on('end', forget)
-    try {
-      await client.connect()
-    } catch (error) {
-      forget()
-      throw error
-    }
+    client.on('error', () => undefined)
+    await client.connect()
     return client
   }
 }
@@ -93,6 +99,8 @@ class PipelinedReader {
 /** A connection of the pool while it is ours. */
 class PostgresConnection implements DatabaseConnection {
   readonly client: pg.PoolClient
+  /** Not to be used again. */
+  isLost = false
   readonly #names: StatementNames
 
   constructor(client: pg.PoolClient, names: StatementNames) {
@@ -112,7 +120,9 @@ class PostgresConnection implements DatabaseConnection {
       })
       return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) }
     } catch (error) {
-      throw toDatabaseError(error)
+      const mended = toDatabaseError(error)
+      this.isLost ||= mended instanceof Unavailable
+      throw mended
     }
   }
 
@@ -154,7 +164,7 @@ class PostgresDriver implements Driver {
   }
 
   releaseConnection(connection: PostgresConnection): Promise<void> {
-    connection.client.release()
+    connection.client.release(connection.isLost)
     return Promise.resolve()
   }
 
@@ -170,11 +180,17 @@ export function openPostgres(url: string): OpenedDatabase {
     pipeline: true,
     application_name: 'clusters',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+    keepAlive: true,
     max: POOL_SIZE,
   }
   const pool = new pg.Pool(config)
-  // An idle connection that the server closes; the pool opens another when one is needed.
+  // A connection that the server closes. While it is in use its query rejects; the pool opens another when one
+  // is needed.
   pool.on('error', () => undefined)
+  pool.on('connect', client => client.on('error', () => undefined))
   const names = new StatementNames()
   const reader = new PipelinedReader(config, names)
 
@@ -203,13 +219,19 @@ export function openPostgres(url: string): OpenedDatabase {
   }
 }
 
-/** A connection that could not be made or was lost, as SQLSTATE classes and the codes of the socket. */
+/** What no query is guilty of, as SQLSTATE classes and the codes of the socket: try again. */
 function toDatabaseError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const connectionLost =
-    /^(08|57P|53)/.test(code) ||
+  const isLost =
+    /^(08|57P|53|25P03)/.test(code) ||
     /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) ||
-    /Connection terminated|timeout exceeded when trying to connect|not queryable/.test(error.message)
-  return connectionLost ? new Unavailable('The database cannot be reached now.', { cause: error }) : error
+    /Connection terminated|timeout exceeded when trying to connect|not queryable|read timeout/.test(
+      error.message,
+    )
+  if (isLost) return new Unavailable('The database cannot be reached now.', { cause: error })
+  // A deadlock, or a lock that another server held for too long.
+  return /^(40P01|55P03)$/.test(code)
+    ? new Unavailable('The database is busy with another server.', { cause: error })
+    : error
 }

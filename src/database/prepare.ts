@@ -11,7 +11,8 @@ interface Compilable<Row> {
   compile(): CompiledQuery<Row>
 }
 
-interface Building<Parameters> {
+/** What a query is built from. */
+export interface Building<Parameters> {
   readonly db: Kysely<Tables>
   readonly dialect: Dialect
   /** Stands for a value that is given at each run. */
@@ -131,10 +132,20 @@ export class PreparedRows<RowParameters extends object, Row, Shared extends obje
         const place = (names: readonly string[]) => Object.fromEntries(names.map(name => [name, param(at++)]))
         const shared = place(this.#sharedColumns)
         const rows = Array.from({ length: size }, () => place(this.#columns))
-        return this.#build(db, rows as RowParameters[], dialect, shared as Shared)
+        const built = this.#build(db, rows as RowParameters[], dialect, shared as Shared)
+        return { compile: () => demandOrder(built.compile()) }
       })
       this.#bySize.set(size, query)
     }
     return query
   }
+}
+
+/** Values are handed over in the order of the placeholders: another order, or a constant, would shift them all. */
+function demandOrder<Row>(compiled: CompiledQuery<Row>): CompiledQuery<Row> {
+  const isInOrder = compiled.parameters.every(
+    (value, index) => value instanceof Placeholder && value.name === index,
+  )
+  if (!isInOrder) throw new Error(`the placeholders are not in the order of their columns: ${compiled.sql}`)
+  return compiled
 }

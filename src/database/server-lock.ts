@@ -8,13 +8,14 @@ import { loadSqlite } from './sqlite.ts'
  */
 export function lockForServer(databasePath: string): { release(): void } {
   const { DatabaseSync } = loadSqlite()
-  const handle = new DatabaseSync(`${databasePath}.lock`)
+  const path = `${databasePath}.lock`
+  const handle = openOrRefuse(() => new DatabaseSync(path), path)
   try {
     handle.exec('begin exclusive')
   } catch (error) {
     handle.close()
     const isTaken = error instanceof Error && /locked/.test(error.message)
-    if (!isTaken) throw error
+    if (!isTaken) throw refusal(path, error)
     throw new OperatorError(
       `Another server works on ${databasePath} already; stop it first, or give this one another CLUSTERS_DATA_DIR.`,
     )
@@ -24,4 +25,17 @@ export function lockForServer(databasePath: string): { release(): void } {
       handle.close()
     },
   }
+}
+
+function openOrRefuse<Handle>(open: () => Handle, path: string): Handle {
+  try {
+    return open()
+  } catch (error) {
+    throw refusal(path, error)
+  }
+}
+
+function refusal(path: string, error: unknown): OperatorError {
+  const why = error instanceof Error ? error.message : 'unknown'
+  return new OperatorError(`The lock of the database, ${path}, cannot be taken: ${why}.`)
 }

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CompiledQuery,
   Kysely,
@@ -37,8 +38,14 @@ export function loadSqlite(): SqliteModule {
   return require('@photostructure/sqlite') as SqliteModule
 }
 
-/** How long a statement waits for another process (an operator's command, a backup) to let go of the file. */
-const BUSY_TIMEOUT_MS = 5000
+/**
+ * How long SQLite itself waits, and the whole process with it, for another process (an operator's command, a
+ * backup) to let go of the file.
+ */
+const BUSY_TIMEOUT_MS = 20
+/** A write transaction asks again for so long, while the process goes on. */
+const BEGIN_TIMEOUT_MS = 5000
+const BEGIN_INTERVAL_MS = 25
 
 /**
  * Pages in the WAL before it is copied into the database: 16 MiB. With SQLite's own 1000 a stream of creates
@@ -89,6 +96,16 @@ export class SqliteConnection {
     }
   }
 
+  /** Ends a transaction that only read. */
+  endRead(): void {
+    try {
+      this.exec('commit')
+    } catch (error) {
+      // After some errors (of the disk, of memory) SQLite has ended it by itself.
+      if (!isOutsideTransaction(error)) throw error
+    }
+  }
+
   close(): void {
     this.#prepared.clear()
     this.#handle.close()
@@ -123,10 +140,21 @@ const UNAVAILABLE: Readonly<Record<number, string>> = {
   14: 'The database file cannot be opened.',
 }
 
-/** Both modules put SQLite's result code into `errcode`; its low byte is the primary code. */
+const BUSY = 5
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Unavailable && resultCodeOf(error.cause) === BUSY
+}
+
+/** SQLite's primary result code; both modules put the whole one into `errcode`. */
+function resultCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number')
+    return undefined
+  return error.errcode & 0xff
+}
+
 function toDatabaseError(error: unknown): unknown {
-  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return error
-  const words = UNAVAILABLE[error.errcode & 0xff]
+  const words = UNAVAILABLE[resultCodeOf(error) ?? 0]
   return words === undefined ? error : new Unavailable(words, { cause: error })
 }
 
@@ -186,9 +214,14 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
   }
 }
 
+function isOutsideTransaction(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('no transaction is active')
+}
+
 class SqliteDriver implements Driver {
   readonly #connection: DatabaseConnection
   readonly #turn: ReadTurn | undefined
+  #busySince: number | undefined
 
   constructor(execute: Execute, turn: ReadTurn | undefined) {
     this.#turn = turn
@@ -209,10 +242,22 @@ class SqliteDriver implements Driver {
     return Promise.resolve(this.#connection)
   }
 
+  /** Rejects with `Unavailable` when another process writes for too long; then at once, until it ends. */
   async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    // IMMEDIATE: taking the write lock later, after a read, fails at once when another process wrote between.
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
-    this.#turn?.beginWrite()
+    for (;;) {
+      try {
+        // IMMEDIATE: taking the write lock later, after a read, fails at once when another process wrote between.
+        await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+        this.#turn?.beginWrite()
+        this.#busySince = undefined
+        return
+      } catch (error) {
+        if (!isBusy(error)) throw error
+        this.#busySince ??= performance.now()
+        if (performance.now() - this.#busySince > BEGIN_TIMEOUT_MS) throw error
+        await sleep(BEGIN_INTERVAL_MS)
+      }
+    }
   }
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
@@ -224,8 +269,8 @@ class SqliteDriver implements Driver {
     try {
       await connection.executeQuery(CompiledQuery.raw('rollback'))
     } catch (error) {
-      // After some errors (a full disk) SQLite has rolled back by itself; the first error is the one to tell.
-      if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
+      // After some errors SQLite has rolled back by itself; the first error is the one to tell.
+      if (!isOutsideTransaction(error)) throw error
     } finally {
       this.#turn?.endWrite()
     }

@@ -1,7 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { User } from '../domain/user.ts'
 import type { Timestamp } from '../lib/clock.ts'
-import { PreparedQuery, type PreparedReader } from './prepare.ts'
+import { PreparedQuery, PreparedRows, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
 export interface Token {
@@ -125,14 +125,28 @@ export async function deleteTokensOf(trx: Transaction<Tables>, userId: number): 
   await trx.deleteFrom('tokens').where('user_id', '=', userId).execute()
 }
 
-export async function updateLastUsedAt(
-  trx: Transaction<Tables>,
-  ids: readonly number[],
-  at: Timestamp,
-): Promise<void> {
-  await trx.updateTable('tokens').set({ last_used_at: at }).where('id', 'in', ids).execute()
-}
+/** Notes when tokens were last used. */
+export const updateLastUsedAt = new PreparedRows<{ id: number }, never, { at: Timestamp }>(
+  ['id'],
+  (db, rows, _dialect, { at }) =>
+    db
+      .updateTable('tokens')
+      .set({ last_used_at: at })
+      .where(
+        'id',
+        'in',
+        rows.map(({ id }) => id),
+      ),
+  ['at'],
+)
 
-export async function deleteTokensExpiredBefore(trx: Transaction<Tables>, before: Timestamp): Promise<void> {
-  await trx.deleteFrom('tokens').where('expires_at', '<', before).execute()
+/** At most `limit` of them; tells how many. */
+export async function deleteTokensExpiredBefore(
+  trx: Transaction<Tables>,
+  before: Timestamp,
+  limit: number,
+): Promise<number> {
+  const expired = trx.selectFrom('tokens').select('id').where('expires_at', '<', before).limit(limit)
+  const rows = await trx.deleteFrom('tokens').where('id', 'in', expired).returning('id').execute()
+  return rows.length
 }

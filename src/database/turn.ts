@@ -3,6 +3,7 @@ type Rows = readonly unknown[]
 /** What it needs of a connection. */
 interface Connection {
   exec(sql: string): void
+  endRead(): void
   execute(sql: string, parameters: readonly unknown[]): { readonly rows: Rows }
 }
 
@@ -69,21 +70,33 @@ export class ReadTurn {
     const waiting = this.#waiting
     this.#waiting = []
     if (waiting.length === 0) return
+    const answers: (() => void)[] = []
     try {
       this.#connection.exec('begin')
-      this.#forgetIfChanged()
+      try {
+        this.#forgetIfChanged()
+        for (const one of waiting) answers.push(this.#answerOne(one))
+      } finally {
+        this.#connection.endRead()
+      }
     } catch (error) {
       for (const { reject } of waiting) reject(error)
       return
     }
-    for (const { sql, parameters, resolve, reject } of waiting) {
-      try {
-        resolve(this.#answer(sql, parameters))
-      } catch (error) {
+    for (const answer of answers) answer()
+  }
+
+  #answerOne({ sql, parameters, resolve, reject }: Waiting): () => void {
+    try {
+      const rows = this.#answer(sql, parameters)
+      return () => {
+        resolve(rows)
+      }
+    } catch (error) {
+      return () => {
         reject(error)
       }
     }
-    this.#connection.exec('commit')
   }
 
   /** Opens the transaction's snapshot, too: what follows is read from just this version. */

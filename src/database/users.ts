@@ -104,15 +104,17 @@ export async function insertUser(
   return rows.length > 0
 }
 
+/** False when nothing was changed. */
 export async function updatePassword(
   trx: Transaction<Tables>,
   id: number,
   password: string,
   /** When given: only where the password is still this one. */
   previous?: string,
-): Promise<void> {
-  const query = trx.updateTable('users').set({ password }).where('id', '=', id)
-  await (previous === undefined ? query : query.where('password', '=', previous)).execute()
+): Promise<boolean> {
+  const query = trx.updateTable('users').set({ password }).where('id', '=', id).returning('id')
+  const rows = await (previous === undefined ? query : query.where('password', '=', previous)).execute()
+  return rows.length > 0
 }
 
 export async function updateDisabledAt(
@@ -121,6 +123,26 @@ export async function updateDisabledAt(
   disabledAt: Timestamp | null,
 ): Promise<void> {
   await trx.updateTable('users').set({ disabled_at: disabledAt }).where('id', '=', id).execute()
+}
+
+/**
+ * Whether the user is not disabled and has just this password hash. Keeps both as they are until the transaction
+ * ends.
+ */
+export async function lockAccount(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  id: number,
+  password: string,
+): Promise<boolean> {
+  const query = trx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', id)
+    .where('password', '=', password)
+    .where('disabled_at', 'is', null)
+  const row = await (dialect === 'postgres' ? query.forNoKeyUpdate() : query).executeTakeFirst()
+  return row !== undefined
 }
 
 const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>(
@@ -135,8 +157,9 @@ const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>
         rows.map(row => row.id),
       )
       .orderBy('id')
-    // SQLite locks the whole file when the transaction begins.
-    return dialect === 'postgres' ? query.forUpdate() : query
+    // SQLite locks the whole file when the transaction begins. NO KEY: a new token only refers to the user, and
+    // its transaction, which holds the counters, must not wait for one that waits for the counters.
+    return dialect === 'postgres' ? query.forNoKeyUpdate() : query
   },
 )
 

@@ -67,6 +67,8 @@ export class PasswordHasher {
       else waiting?.resolve(answer.result)
     })
     const lose = (error: Error) => {
+      // After its error it exits, too; by then another may be at work.
+      if (this.#worker !== worker) return
       this.#worker = undefined
       const lost = [...this.#waiting.values()]
       this.#waiting.clear()

@@ -1,13 +1,18 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Transaction } from 'kysely'
 import { deleteClustersEndedBefore } from '../database/clusters.ts'
 import { deleteIdempotencyKeysBefore } from '../database/idempotency.ts'
 import type { Database } from '../database/database.ts'
+import type { Tables } from '../database/tables.ts'
 import { deleteTokensExpiredBefore } from '../database/tokens.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
-import { addMs, DAY_MS, HOUR_MS, toTimestamp, type Clock } from '../lib/clock.ts'
+import { addMs, DAY_MS, HOUR_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
 
 const SWEEP_INTERVAL_MS = HOUR_MS
-/** One transaction forgets at most so many clusters: it holds up every other write. */
-const CLUSTERS_PER_TRANSACTION = 500
+/** One transaction forgets at most so many rows: it holds up every other write. */
+const ROWS_PER_TRANSACTION = 500
+
+type DeleteBefore = (trx: Transaction<Tables>, before: Timestamp, limit: number) => Promise<number>
 
 /** Forgets what is past its time: ended clusters, expired tokens, idempotency keys. */
 export async function sweep(
@@ -15,18 +20,22 @@ export async function sweep(
   options: { now: Date; retentionDays: number },
 ): Promise<{ clusters: number }> {
   const { now, retentionDays } = options
-  await database.transaction(async trx => {
-    await deleteTokensExpiredBefore(trx, toTimestamp(now))
-    await deleteIdempotencyKeysBefore(trx, toTimestamp(addMs(now, -IDEMPOTENCY_KEY_HOURS * HOUR_MS)))
-  })
-  const before = toTimestamp(addMs(now, -retentionDays * DAY_MS))
-  let clusters = 0
+  const before = (ms: number) => toTimestamp(addMs(now, -ms))
+  await sweepRows(database, deleteTokensExpiredBefore, before(0))
+  await sweepRows(database, deleteIdempotencyKeysBefore, before(IDEMPOTENCY_KEY_HOURS * HOUR_MS))
+  const clusters = await sweepRows(database, deleteClustersEndedBefore, before(retentionDays * DAY_MS))
+  return { clusters }
+}
+
+/** Resolves to how many there were. */
+async function sweepRows(database: Database, deleteBefore: DeleteBefore, before: Timestamp): Promise<number> {
+  let count = 0
   for (;;) {
-    const some = await database.transaction(trx =>
-      deleteClustersEndedBefore(trx, before, CLUSTERS_PER_TRANSACTION),
-    )
-    clusters += some
-    if (some < CLUSTERS_PER_TRANSACTION) return { clusters }
+    const some = await database.transaction(trx => deleteBefore(trx, before, ROWS_PER_TRANSACTION))
+    count += some
+    if (some < ROWS_PER_TRANSACTION) return count
+    // On SQLite a transaction is over within a turn of the event loop; the requests of others come between.
+    await nextTurn()
   }
 }
 

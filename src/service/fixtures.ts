@@ -126,7 +126,12 @@ class Loading {
       } else if (sameName !== undefined) {
         this.#notes.push(`user ${id} (${username}): the name belongs to user ${sameName.id}`)
       } else {
-        await insertUser(this.#trx, { ...account, password: this.#readPassword(account) })
+        // The queue of writes keeps this process out, but not another server's.
+        if (!(await insertUser(this.#trx, { ...account, password: this.#readPassword(account) }))) {
+          throw new OperatorError(
+            'Somebody else added users meanwhile; nothing was loaded, so load it again.',
+          )
+        }
         byId.set(id, account)
         byName.set(username, account)
         this.#creators.set(id, id).set(username, id)

@@ -3,7 +3,6 @@ import { isIPv6 } from 'node:net'
 import type { Database } from '../database/database.ts'
 import { findAccount, updatePassword, type Account } from '../database/users.ts'
 import { TooManyLoginFailures, Unavailable, WrongCredentials } from '../domain/errors.ts'
-import type { User } from '../domain/user.ts'
 import type { Clock } from '../lib/clock.ts'
 import { FailureLimiter } from '../lib/failure-limiter.ts'
 import { needsRehash } from '../lib/password-hash.ts'
@@ -64,29 +63,47 @@ export class Login {
 
     const forgivePair = this.#pairs.count(pair)
     const forgiveAddress = this.#addresses.count(address)
-    const user = await this.#check(credentials)
-    if (user === undefined) {
+    const forgive = () => {
+      forgivePair()
+      forgiveAddress()
+    }
+    const token = await this.#tryLogin(credentials).catch((error: unknown) => {
+      // Our own trouble is no wrong password.
+      forgive()
+      throw error
+    })
+    if (token === undefined) {
       await this.#waitForFailure(startedAt)
       throw new WrongCredentials('The user name or the password is wrong.')
     }
-    forgivePair()
-    forgiveAddress()
-    return this.#tokens.issueForLogin(user)
+    forgive()
+    return token
   }
 
-  async #check({ username, password }: Credentials): Promise<User | undefined> {
+  async #tryLogin(credentials: Credentials): Promise<IssuedToken | undefined> {
+    const account = await this.#check(credentials)
+    return account && (await this.#tokens.issueForLogin(account, account.password))
+  }
+
+  /** Resolves to the account as it was when the password was checked, or as the check has left it. */
+  async #check(credentials: Credentials): Promise<Account | undefined> {
+    const { username, password } = credentials
     // PostgreSQL refuses a NUL in a text; there is no such user anyway.
     const account = username.includes('\0') ? undefined : await findAccount(this.#database.reads, username)
     const matches = await this.#passwords.verify(password, account?.password ?? NOBODYS_HASH)
     if (!matches || account === undefined || account.disabledAt !== null) return undefined
-    if (needsRehash(account.password)) await this.#rehash(account, password)
-    return account
+    if (!needsRehash(account.password)) return account
+    // When it has changed meanwhile (most often another login has done the same), it is checked anew.
+    return (await this.#rehash(account, password)) ?? (await this.#check(credentials))
   }
 
   /** What came from Django becomes argon2id while we have the password in hand. */
-  async #rehash(account: Account, password: string): Promise<void> {
+  async #rehash(account: Account, password: string): Promise<Account | undefined> {
     const hash = await this.#passwords.hash(password)
-    await this.#database.transaction(trx => updatePassword(trx, account.id, hash, account.password))
+    const isUpdated = await this.#database.transaction(trx =>
+      updatePassword(trx, account.id, hash, account.password),
+    )
+    return isUpdated ? { ...account, password: hash } : undefined
   }
 
   /** Until the next whole multiple of the delay, should the work have taken longer than one. */

@@ -1,3 +1,4 @@
+import type { Transaction } from 'kysely'
 import { takeNumbers } from '../database/counters.ts'
 import type { Database } from '../database/database.ts'
 import {
@@ -8,6 +9,8 @@ import {
   updateLastUsedAt,
   type Token,
 } from '../database/tokens.ts'
+import type { Tables } from '../database/tables.ts'
+import { lockAccount } from '../database/users.ts'
 import { NotAuthenticated, NotFound } from '../domain/errors.ts'
 import { LOGIN_TOKEN_DAYS } from '../domain/limits.ts'
 import type { User } from '../domain/user.ts'
@@ -84,26 +87,33 @@ export class Tokens {
   }
 
   /** `expiresAt` null: valid until it is revoked. */
-  async issue(user: User, name: string, expiresAt: Timestamp | null): Promise<IssuedToken> {
-    const value = TOKEN_PREFIX + randomText(TOKEN_BYTES)
-    const createdAt = toTimestamp(this.#clock())
-    const id = await this.#database.transaction(async trx => {
-      const numbers = await takeNumbers(trx, this.#database.dialect, { tokens: 1 })
-      await insertToken(trx, {
-        id: numbers.tokens,
-        userId: user.id,
-        name,
-        hash: sha256Hex(value),
-        createdAt,
-        expiresAt,
-      })
-      return numbers.tokens
-    })
-    return { id, name, createdAt, expiresAt, lastUsedAt: null, value }
+  issue(user: User, name: string, expiresAt: Timestamp | null): Promise<IssuedToken> {
+    return this.#database.transaction(trx => this.#insert(trx, user, name, expiresAt))
   }
 
-  issueForLogin(user: User): Promise<IssuedToken> {
-    return this.issue(user, LOGIN_TOKEN_NAME, toTimestamp(addMs(this.#clock(), LOGIN_TOKEN_DAYS * DAY_MS)))
+  /**
+   * `undefined` when the user is disabled, or has another password by now than the one whose stored `hash` was
+   * checked: whoever changes a password wants the old one to open nothing any more.
+   */
+  issueForLogin(user: User, hash: string): Promise<IssuedToken | undefined> {
+    const expiresAt = toTimestamp(addMs(this.#clock(), LOGIN_TOKEN_DAYS * DAY_MS))
+    return this.#database.transaction(async trx => {
+      const isCurrent = await lockAccount(trx, this.#database.dialect, user.id, hash)
+      return isCurrent ? await this.#insert(trx, user, LOGIN_TOKEN_NAME, expiresAt) : undefined
+    })
+  }
+
+  async #insert(
+    trx: Transaction<Tables>,
+    user: User,
+    name: string,
+    expiresAt: Timestamp | null,
+  ): Promise<IssuedToken> {
+    const value = TOKEN_PREFIX + randomText(TOKEN_BYTES)
+    const createdAt = toTimestamp(this.#clock())
+    const { tokens: id } = await takeNumbers(trx, this.#database.dialect, { tokens: 1 })
+    await insertToken(trx, { id, userId: user.id, name, hash: sha256Hex(value), createdAt, expiresAt })
+    return { id, name, createdAt, expiresAt, lastUsedAt: null, value }
   }
 
   /** Rejects with the same `NotFound` whether there is none or it is somebody else's. */
@@ -139,8 +149,9 @@ export class Tokens {
     const ids = [...this.#used]
     if (ids.length === 0) return
     try {
-      const now = toTimestamp(this.#clock())
-      await this.#database.transaction(trx => updateLastUsedAt(trx, ids, now))
+      const at = toTimestamp(this.#clock())
+      const rows = ids.map(id => ({ id }))
+      await this.#database.transaction(trx => updateLastUsedAt.run(trx, this.#database.dialect, rows, { at }))
     } catch (error) {
       this.#onError(error)
     }

@@ -18,9 +18,10 @@ export function addServeCommand(program: Command): void {
 /** Resolves when the server has stopped. */
 async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
   const server = await serve(loadConfig(process.env), { sampleUsers })
-  const logins = server.hasSampleUsers
-    ? `; log in as ${SAMPLE_USERNAMES.join(' or ')}, password ${SAMPLE_PASSWORD}`
-    : ''
+  const logins =
+    server.sampleLogins.length > 0
+      ? `; log in as ${server.sampleLogins.join(' or ')}, password ${SAMPLE_PASSWORD}`
+      : ''
   process.stdout.write(`clusters serves on ${server.url}${logins}\n`)
   await waitForSignal()
   // A second signal ends at once.

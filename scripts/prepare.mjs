@@ -78,7 +78,12 @@ function lock() {
       process.once('exit', unlock)
       return unlock
     } catch (error) {
-      if (error.code !== 'EEXIST') throw error
+      if (error.code !== 'EEXIST') {
+        process.stderr.write(
+          `clusters: ${root} is not up to date and cannot be written (${error.code}): run "npm run build" as its owner first.\n`,
+        )
+        process.exit(1)
+      }
       if (isStale(path)) rmSync(path, { force: true })
       else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
     }

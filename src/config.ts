@@ -128,7 +128,10 @@ interface Given {
  * wins. Throws an `OperatorError` of one sentence that names the setting, where it stands and what is allowed.
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = new Map<Key, Given>([...readFile(env[CONFIG_FILE]), ...readEnvironment(env)])
+  const inFile = readFile(env[CONFIG_FILE])
+  // Also what the environment wins over: it would be found out on the day when the variable is gone.
+  for (const [key, text] of inFile) readSetting(key, text)
+  const given = new Map<Key, Given>([...inFile, ...readEnvironment(env)])
   const value = <K extends Key>(key: K) => readSetting(key, given.get(key))
 
   const dataDir = resolve(value('data_dir'))
@@ -194,6 +197,9 @@ function readEnvironment(env: Readonly<Record<string, string | undefined>>): [Ke
 
 function readFile(path: string | undefined): [Key, Given][] {
   if (path === undefined) return []
+  if (path === '') {
+    throw new OperatorError(`${CONFIG_FILE} (environment) is empty; it must be the path of a YAML file.`)
+  }
   const content = parseConfigFile(path)
   if (content === null || content === undefined) return []
   if (typeof content !== 'object' || Array.isArray(content)) {
@@ -273,7 +279,9 @@ LOOPBACK.addAddress('::1', 'ipv6')
 /** Whether only this machine can reach a server on that host. */
 export function isLoopback(host: string): boolean {
   const version = isIP(host)
-  return version === 0 ? host === 'localhost' : LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6')
+  return version === 0
+    ? host.toLowerCase() === 'localhost'
+    : LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6')
 }
 
 function oneOf(words: readonly string[]): string {

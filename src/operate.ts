@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { loadConfig } from './config.ts'
-import type { Database } from './database/database.ts'
 import { OperatorError } from './domain/errors.ts'
 import { systemClock } from './lib/clock.ts'
 import { errorCodeOf } from './lib/error-code.ts'
@@ -16,8 +15,8 @@ import { describeLocation, openForOperator, prepareDataDir } from './storage.ts'
 export interface Operator {
   readonly users: Users
   readonly passwords: PasswordHasher
-  /** Rejects with an `OperatorError` when the file is no fixture. */
-  loadData(path: string): Promise<LoadReport>
+  /** Rejects with an `OperatorError` when the text, which came from `source`, is no fixture. */
+  loadFixture(text: string, source: string): Promise<LoadReport>
 }
 
 /** Opens the database of the settings for `work`. `notice` says what the operator should know of it. */
@@ -35,21 +34,24 @@ export async function operate<Result>(
   const passwords = new PasswordHasher()
   try {
     const users = new Users(database, systemClock)
-    return await work({ users, passwords, loadData: path => loadData(database, path) })
+    return await work({
+      users,
+      passwords,
+      loadFixture: (text, source) => loadFixture(database, { text, source, clock: systemClock }),
+    })
   } finally {
     await passwords.close()
     await database.close()
   }
 }
 
-async function loadData(database: Database, path: string): Promise<LoadReport> {
-  let text: string
+/** Throws an `OperatorError` when it cannot be read. */
+export function readFixture(path: string): string {
   try {
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (error) {
     throw new OperatorError(`${path} cannot be read (${errorCodeOf(error)}).`)
   }
-  return await loadFixture(database, { text, clock: systemClock })
 }
 
 /** Throws an `OperatorError` for what cannot be a user name. */

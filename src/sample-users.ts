@@ -38,7 +38,7 @@ export async function refuseSampleLogins(
   if (username === undefined) return
   throw new OperatorError(
     `${reach}, and the sample user ${username} has the password that everybody knows: ` +
-      `run "clusters user passwd ${username}" or "clusters user disable ${username}".`,
+      `run "./bin/clusters user passwd ${username}" or "./bin/clusters user disable ${username}".`,
   )
 }
 

@@ -1,5 +1,5 @@
 import { createApp } from './api/app.ts'
-import { closeApp, listen } from './api/listen.ts'
+import { listen, prepareToClose } from './api/listen.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { lockForServer } from './database/server-lock.ts'
@@ -77,11 +77,11 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       trustProxy: config.trustProxy,
       tls,
     })
-    undo.push(startSweepingWithLog(database, config, clock, log), () => closeApp(app))
+    undo.push(startSweepingWithLog(database, config, clock, log), prepareToClose(app))
     return {
       url: await listen(app, { host: config.host, port: config.port, isTls: tls !== undefined }),
       sampleLogins: options.sampleUsers ? await listSampleLogins(database, passwords) : [],
-      issueToken: async user => (await tokens.issue(user, 'login', null)).value,
+      issueToken: async user => (await tokens.issueFor(user)).value,
       stop: () => undo.run(),
     }
   } catch (error) {

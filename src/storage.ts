@@ -17,6 +17,9 @@ export function prepareDataDir(dataDir: string, database: DatabaseLocation): voi
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     if (error instanceof OperatorError) throw error
+    if (existsSync(dataDir) && !statSync(dataDir).isDirectory()) {
+      throw new OperatorError(`CLUSTERS_DATA_DIR is ${dataDir}, which is not a folder.`)
+    }
     throw new OperatorError(
       `The data folder ${dataDir} cannot be written (${errorCodeOf(error)}): mend its permissions, or set CLUSTERS_DATA_DIR.`,
     )
@@ -42,25 +45,46 @@ function closeToOthers(dataDir: string, database: DatabaseLocation): void {
 /** Opens the database; every failure becomes an `OperatorError` that names it. */
 export async function openForOperator(location: DatabaseLocation): Promise<Database> {
   demandFolder(location)
+  demandWritable(location)
   try {
     return await openDatabase(location)
   } catch (error) {
     if (error instanceof OperatorError || !(error instanceof Error)) throw error
     const cause = error instanceof Unavailable && error.cause instanceof Error ? error.cause : error
     const why = cause.message === '' ? 'no connection' : cause.message
-    throw new OperatorError(`The database ${describeLocation(location)} cannot be opened: ${why}.`)
+    throw new OperatorError(
+      `The database ${describeLocation(location)} (CLUSTERS_DATABASE) cannot be opened: ${why}.`,
+    )
+  }
+}
+
+function demandWritable(location: DatabaseLocation): void {
+  if (location.kind !== 'sqlite' || !existsSync(location.path)) return
+  try {
+    accessSync(location.path, constants.R_OK | constants.W_OK)
+  } catch (error) {
+    throw new OperatorError(
+      `The database ${location.path} cannot be written (${errorCodeOf(error)}): mend its permissions.`,
+    )
   }
 }
 
 /** Throws an `OperatorError` when the folder of a SQLite file does not exist. */
 export function demandFolder(location: DatabaseLocation): void {
   if (location.kind !== 'sqlite' || existsSync(dirname(location.path))) return
-  throw new OperatorError(`The folder of the database ${location.path} does not exist: create it first.`)
+  throw new OperatorError(
+    `The folder of the database ${location.path} (CLUSTERS_DATABASE) does not exist: create it first.`,
+  )
 }
 
 /** Without user and password, and without parameters, which may hold one as well. */
 export function describeLocation(location: DatabaseLocation): string {
   if (location.kind === 'sqlite') return location.path
-  // By hand: what is no URL must not be printed either. The last @ ends the password, which may hold others.
-  return location.url.replace(/\?.*$/s, '').replace(/\/\/.*@/s, '//')
+  try {
+    const { host, pathname } = new URL(location.url)
+    return `postgres://${host}${pathname}`
+  } catch {
+    // Where the password ends in what is no URL, nobody knows.
+    return 'postgres://...'
+  }
 }

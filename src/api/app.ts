@@ -1,11 +1,10 @@
 import { maxHeaderSize } from 'node:http'
 import type { ServerOptions } from 'node:https'
-import type { Socket } from 'node:net'
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { InvalidRequest } from '../domain/errors.ts'
 import { MAX_BODY_BYTES } from '../domain/limits.ts'
 import type { Quota } from '../domain/quota.ts'
-import { MINUTE_MS, type Clock } from '../lib/clock.ts'
+import { MINUTE_MS, SECOND_MS, type Clock } from '../lib/clock.ts'
 import { randomText } from '../lib/id.ts'
 import type { Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
@@ -16,17 +15,18 @@ import type { Tokens } from '../service/tokens.ts'
 import type { Users } from '../service/users.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
+import { createClientErrorHandler } from './client-error.ts'
 import { AllowedMethods } from './methods.ts'
 import { logRequests } from './request-log.ts'
 import { createResponseClass } from './response.ts'
 import { addDocumentation, collectOpenApi } from './openapi.ts'
-import { buildProblem, HttpProblem, sendProblem } from './problem.ts'
-import { PROBLEMS, type ProblemName } from './problems.ts'
+import { HttpProblem, sendProblem } from './problem.ts'
+import { PROBLEMS } from './problems.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
-import { createHostCheck, HSTS_HEADER, SECURITY_HEADERS } from './security.ts'
+import { createHostCheck, HSTS_HEADER } from './security.ts'
 
 export interface AppOptions {
   readonly services: {
@@ -50,6 +50,8 @@ export interface AppOptions {
 
 /** Slow uploads end here. */
 const REQUEST_TIMEOUT_MS = MINUTE_MS
+/** How often Node looks for them. */
+const TIMEOUT_CHECK_MS = 5 * SECOND_MS
 
 /** HTTP in, HTTP out. The app does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -90,7 +92,11 @@ function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyIns
   const requestIds = countRequestIds()
   // Fastify's types differ by protocol; nothing below does.
   // Without a Host the request is refused as every other, and not by Node with an empty answer.
-  const http = { ServerResponse: createResponseClass(metrics), requireHostHeader: false }
+  const http = {
+    ServerResponse: createResponseClass(metrics),
+    requireHostHeader: false,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  }
   const protocol = tls === undefined ? { http } : { https: { ...http, ...tls } }
   return Fastify({
     ...protocol,
@@ -110,7 +116,7 @@ function createServer({ log, metrics, tls, trustProxy }: AppOptions): FastifyIns
     // As long as the headers may be: a long id is one that does not exist.
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxHeaderSize },
     rewriteUrl: request => toRoutableUrl(request.url ?? '/'),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorHandler(log),
   }) as unknown as FastifyInstance
 }
 
@@ -158,6 +164,8 @@ function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethod
     if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
     const { host } = request.headers
     if (host === undefined) done(new InvalidRequest({ Host: ['is required'] }))
+    else if (hasTwoHosts(request.raw.rawHeaders))
+      done(new InvalidRequest({ Host: ['is there more than once'] }))
     else if (!isAllowedHost(host)) {
       done(new HttpProblem('unknown-host', PROBLEMS['unknown-host'].exampleDetail))
     } else if (request.is404) {
@@ -169,6 +177,16 @@ function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethod
   app.setNotFoundHandler(() => {
     throw new HttpProblem('not-found', NOTHING_HERE)
   })
+}
+
+/** Node keeps the first of them, a proxy on the way may have looked at the other. */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let count = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') count += 1
+  }
+  return count > 1
 }
 
 const NOTHING_HERE = 'There is nothing at this address.'
@@ -187,46 +205,29 @@ async function answerUnknown(
     await reply.code(204).header('allow', known.allow).send()
     return
   }
+  // What takes the method and is unknown all the same is a folder of files.
+  if (known.allow.split(', ').includes(request.method)) throw new HttpProblem('not-found', NOTHING_HERE)
   const detail = `${request.method} is not allowed here; allowed are ${known.allow}.`
   throw new HttpProblem('method-not-allowed', detail, { allow: known.allow })
 }
 
+/** A token is looked at again when the body took longer than this: it may have been revoked meanwhile. */
+const FRESH_MS = SECOND_MS
+
 /** Every route of the scope is answered with a token alone, and knows who sent it. */
 function demandToken(scope: FastifyInstance, tokens: Tokens): void {
+  scope.addHook('preHandler', (request, reply, done) => {
+    if (reply.elapsedTime < FRESH_MS) done()
+    else {
+      authenticate(request.headers, tokens).then(() => {
+        done()
+      }, done)
+    }
+  })
   scope.addHook('onRequest', (request, _reply, done) => {
     authenticate(request.headers, tokens).then(identity => {
       request.identity = identity
       done()
     }, done)
   })
-}
-
-const CLIENT_ERRORS: Readonly<Record<string, ProblemName>> = {
-  HPE_HEADER_OVERFLOW: 'headers-too-large',
-  ERR_HTTP_REQUEST_TIMEOUT: 'request-timeout',
-}
-
-/** What Node cannot read as HTTP never becomes a request; it is answered on the socket itself. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const name = CLIENT_ERRORS[error.code ?? ''] ?? 'invalid-request'
-  const detail = name === 'invalid-request' ? 'The request is not HTTP/1.1.' : PROBLEMS[name].exampleDetail
-  const problem = buildProblem(name, detail, randomText(9))
-  const errors = name === 'invalid-request' ? { errors: { request: ['is not HTTP/1.1'] } } : {}
-  const body = JSON.stringify({ ...problem, ...errors })
-  socket.end(
-    [
-      `HTTP/1.1 ${problem.status} ${problem.title}`,
-      ...Object.entries(SECURITY_HEADERS).map(([header, value]) => `${header}: ${value}`),
-      `x-request-id: ${problem.request_id}`,
-      'content-type: application/problem+json; charset=utf-8',
-      `content-length: ${Buffer.byteLength(body)}`,
-      'connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
 }

@@ -5,38 +5,48 @@ import { PROBLEMS } from './problems.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+/** A form has a handful of fields; one with thousands is there to keep us busy. */
+const MAX_FORM_FIELDS = 100
+
 /** Bodies are JSON in UTF-8 and nothing else; Fastify itself would also take plain text. */
 export function acceptJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+  acceptType(app, 'application/json', (request, body) =>
+    body.length === 0 ? undefined : parseJson(decode(request, body)),
+  )
+  acceptType(app, '*', () => {
+    throw new HttpProblem('unsupported-media-type', PROBLEMS['unsupported-media-type'].exampleDetail)
+  })
+}
+
+/** A form, as a page without script and `curl -d` send it. */
+export function acceptForm(app: FastifyInstance): void {
+  acceptType(app, 'application/x-www-form-urlencoded', (request, body) => parseForm(decode(request, body)))
+}
+
+/** An operation that takes no body passes over whatever comes: many clients send an empty one of some type. */
+function acceptType(
+  app: FastifyInstance,
+  type: string,
+  parse: (request: FastifyRequest, body: Buffer) => unknown,
+): void {
+  app.addContentTypeParser<Buffer>(type, { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, body.length === 0 ? undefined : parseJson(decode(request, body)))
+      done(null, request.routeOptions.config.takesBody === true ? parse(request, body) : undefined)
     } catch (error) {
       done(error instanceof Error ? error : new Error('unknown'))
     }
   })
 }
 
-/** A form, as a page without script and `curl -d` send it. */
-export function acceptForm(app: FastifyInstance): void {
-  app.addContentTypeParser<Buffer>(
-    'application/x-www-form-urlencoded',
-    { parseAs: 'buffer' },
-    (request, body, done) => {
-      try {
-        done(null, parseForm(decode(request, body)))
-      } catch (error) {
-        done(error instanceof Error ? error : new Error('unknown'))
-      }
-    },
-  )
-}
-
 function decode(request: FastifyRequest, body: Buffer): string {
   const charset = /;\s*charset="?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8'
+  if (!/^(utf-?8|us-ascii)$/i.test(charset)) {
+    throw new HttpProblem('unsupported-media-type', 'The body must be in UTF-8, not in another charset.')
+  }
   const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (!/^(utf-?8|us-ascii)$/i.test(charset) || encoding.toLowerCase() !== 'identity') {
-    throw new HttpProblem('unsupported-media-type', PROBLEMS['unsupported-media-type'].exampleDetail)
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new HttpProblem('unsupported-media-type', 'The body must not be compressed (Content-Encoding).')
   }
   try {
     return utf8.decode(body)
@@ -55,8 +65,13 @@ function parseJson(text: string): unknown {
 }
 
 function parseForm(text: string): unknown {
-  const fields = [...new URLSearchParams(text)]
-  const twice = fields.find(([name], index) => fields.findIndex(([other]) => other === name) !== index)
-  if (twice !== undefined) throw new InvalidRequest({ [twice[0].slice(0, 100)]: ['is there more than once'] })
+  const fields = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (fields.has(name)) throw new InvalidRequest({ [name.slice(0, 100)]: ['is there more than once'] })
+    if (fields.size === MAX_FORM_FIELDS) {
+      throw new InvalidRequest({ body: [`has more than ${MAX_FORM_FIELDS} fields`] })
+    }
+    fields.set(name, value)
+  }
   return Object.fromEntries(fields)
 }

@@ -1,3 +1,6 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { OperatorError } from '../domain/errors.ts'
 import { SECOND_MS } from '../lib/clock.ts'
@@ -40,16 +43,31 @@ function toListenError(error: unknown, host: string, port: number): unknown {
   }
 }
 
-/** Answers what is under way, then ends every connection. */
-export async function closeApp(app: FastifyInstance): Promise<void> {
-  const timer = setTimeout(() => {
-    app.server.closeAllConnections()
-  }, STOP_GRACE_MS)
-  // Node closes what is idle when it begins to close, but not what becomes idle after its last answer.
-  const closeIdle = setInterval(() => {
-    app.server.closeIdleConnections()
-  }, CLOSE_IDLE_INTERVAL_MS)
-  await app.close()
-  clearInterval(closeIdle)
-  clearTimeout(timer)
+/**
+ * Watches the connections from now on, to know at the end which of them wait for an answer. What it gives answers
+ * what is under way, then ends every connection.
+ */
+export function prepareToClose(app: FastifyInstance): () => Promise<void> {
+  // Node ends connections that are idle after an answer, but not those that never had a request: browsers
+  // and load balancers open some ahead.
+  const unused = new Set<Socket>()
+  const server: unknown = app.server
+  app.server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
+  app.server.on('request', ({ socket }: IncomingMessage) => unused.delete(socket))
+  return async () => {
+    const timer = setTimeout(() => {
+      app.server.closeAllConnections()
+    }, STOP_GRACE_MS)
+    // Node closes what is idle when it begins to close, but not what becomes idle after its last answer.
+    const closeIdle = setInterval(() => {
+      app.server.closeIdleConnections()
+      for (const socket of unused) socket.destroy()
+    }, CLOSE_IDLE_INTERVAL_MS)
+    await app.close()
+    clearInterval(closeIdle)
+    clearTimeout(timer)
+  }
 }

@@ -27,12 +27,22 @@ export class AllowedMethods {
 
   /** `undefined` when there is nothing at this address. */
   find(url: string): { readonly open: boolean; readonly allow: string } | undefined {
-    const [path = ''] = url.split('?', 1)
+    const [rawPath = ''] = url.split('?', 1)
+    const path = decodeSegments(rawPath)
     for (const { matches, isOpen, methods } of this.#patterns.values()) {
       if (matches.test(path)) return { open: isOpen(), allow: [...methods].toSorted().join(', ') }
     }
     return undefined
   }
+}
+
+/** As the router reads it; a slash that was encoded stays one that separates nothing. */
+function decodeSegments(path: string): string {
+  if (!path.includes('%')) return path
+  return path
+    .split('/')
+    .map(segment => decodeURIComponent(segment).replaceAll('/', '%2f'))
+    .join('/')
 }
 
 function toRegExp(url: string): RegExp {

@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance } from 'fastify'
+import { NotFound } from '../domain/errors.ts'
+import { sendProblem } from './problem.ts'
 import { PAGE_HEADERS } from './security.ts'
 
 /** Collects the routes that are added from now on; `app.swagger()` then gives the document. */
@@ -48,15 +50,25 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
 const DOCUMENTATION_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
+const CONDITIONS = ['range', 'if-range', 'if-match', 'if-unmodified-since']
+
 /** The page `/docs`, with all it needs; its own policy lets nothing else in. */
 export async function addDocumentation(app: FastifyInstance): Promise<void> {
   await app.register(async scope => {
     scope.addHook('onRoute', route => {
       route.config = { ...route.config, open: true }
     })
-    scope.addHook('onRequest', (_request, reply, done) => {
+    scope.addHook('onRequest', (request, reply, done) => {
       reply.headers(PAGE_HEADERS)
+      // A part of a file, or a file under a condition: nobody needs that of a page's few files.
+      for (const name of CONDITIONS) Reflect.deleteProperty(request.raw.headers, name)
       done()
+    })
+    scope.setErrorHandler((error: FastifyError, request, reply) => {
+      // The path cannot be one of a file: outside of the folder, with a NUL, or too long.
+      const isPath =
+        (error.statusCode ?? 500) < 500 || ['ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(error.code)
+      return sendProblem(isPath ? new NotFound('There is nothing at this address.') : error, request, reply)
     })
     await scope.register(swaggerUi, {
       routePrefix: '/docs',

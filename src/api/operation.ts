@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import { Type, type Static, type TObject, type TSchema } from 'typebox'
+import { InvalidRequest, type FieldErrors } from '../domain/errors.ts'
 import type { Identity } from '../service/tokens.ts'
 import { parse, type Check } from './parse.ts'
 import { buildProblem } from './problem.ts'
@@ -43,6 +44,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answered without a token. */
     open?: boolean
+    /** Without it a body is passed over, of whatever type. */
+    takesBody?: boolean
   }
   interface FastifyRequest {
     /** Set for every route that is not open. */
@@ -74,17 +77,41 @@ export function addOperation<O extends Operation>(
   app.route({
     method,
     url,
-    config: { open: operation.open ?? false },
+    config: { open: operation.open ?? false, takesBody: operation.body !== undefined },
     schema: toFastifySchema(operation),
     handler: (request, reply) => {
       reply.raw.route = url
-      const query = parse(querySchema, request.query, 'query') as StaticOf<O['query']>
-      const body = (
-        operation.body ? parse(operation.body, request.body, 'body', checkFor?.(request)) : {}
-      ) as StaticOf<O['body']>
-      return handler({ query, body, request, reply })
+      const faults: FieldErrors[] = []
+      const query = collect(faults, () => parse(querySchema, request.query, 'query'))
+      const { body: bodySchema } = operation
+      const body = bodySchema
+        ? collect(faults, () => parse(bodySchema, request.body, 'body', checkFor?.(request)))
+        : {}
+      if (faults.length > 0) throw new InvalidRequest(mergeFaults(faults))
+      return handler({
+        query: query as StaticOf<O['query']>,
+        body: body as StaticOf<O['body']>,
+        request,
+        reply,
+      })
     },
   })
+}
+
+/** What is wrong goes to `faults`, so that the rest is looked at as well. */
+function collect<Parsed>(faults: FieldErrors[], work: () => Parsed): Parsed | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (!(error instanceof InvalidRequest)) throw error
+    faults.push(error.errors)
+    return undefined
+  }
+}
+
+/** By entries: a field may be called `__proto__`, which an assignment would take for something else. */
+function mergeFaults(faults: readonly FieldErrors[]): FieldErrors {
+  return Object.fromEntries(faults.flatMap(each => Object.entries(each)))
 }
 
 /** Who sent the request. Only for routes that are not open. */

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
+import { Type } from 'typebox'
 import { expect, test } from 'vitest'
 import { InvalidRequest } from '../domain/errors.ts'
-import { formatCursor, formatNextLink, parseCursor, parseId, readPage } from './paging.ts'
+import { formatCursor, formatNextLink, pageQuery, parseCursor, parseId, readPage } from './paging.ts'
+import { parse } from './parse.ts'
 
 const ids = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
 
@@ -72,11 +74,13 @@ test('readPage without a cursor begins before everything', () => {
   expect(readPage({ limit: 5, cursor: formatCursor(7) })).toEqual({ before: 7, limit: 5 })
 })
 
-test('readPage refuses what is no cursor, by the name of the parameter', () => {
+test('the query of a list refuses what is no cursor, by the name of the parameter', () => {
+  const query = Type.Object(pageQuery)
   for (const cursor of ['', 'x', formatCursor(0)]) {
-    expect(() => readPage({ cursor })).toThrow(InvalidRequest)
-    expect(() => readPage({ cursor })).toThrow(/^cursor /)
+    expect(() => parse(query, { cursor }, 'query')).toThrow(InvalidRequest)
+    expect(() => parse(query, { cursor }, 'query')).toThrow(/^cursor is not a cursor of this list/)
   }
+  expect(parse(query, { cursor: formatCursor(7) }, 'query')).toEqual({ cursor: formatCursor(7) })
 })
 
 test('the link repeats limit and filters, leaves out what is not there, and leads to the next page', () => {

@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { InvalidRequest } from '../domain/errors.ts'
 import { MAX_PAGE_LENGTH } from '../domain/limits.ts'
 
 /** The query parameters of every list. */
@@ -15,6 +14,8 @@ export const pageQuery = {
   cursor: Type.Optional(
     Type.String({
       maxLength: 100,
+      format: 'cursor',
+      'x-error': 'is not a cursor of this list; take it from the header Link',
       description: 'Where the page begins, from the header `Link` of the page before.',
     }),
   ),
@@ -28,15 +29,10 @@ export interface Page {
 
 const CURSOR_PREFIX = 'before:'
 
-/** Throws `InvalidRequest` for a cursor that is not ours. */
-export function readPage(query: { limit?: number; cursor?: string }): Page {
-  const limit = query.limit ?? MAX_PAGE_LENGTH
-  if (query.cursor === undefined) return { before: Number.MAX_SAFE_INTEGER, limit }
-  const before = parseCursor(query.cursor)
-  if (before === undefined) {
-    throw new InvalidRequest({ cursor: ['is not a cursor of this list; take it from the header Link'] })
-  }
-  return { before, limit }
+/** Of a query that was parsed by {@link pageQuery}. */
+export function readPage({ limit = MAX_PAGE_LENGTH, cursor }: { limit?: number; cursor?: string }): Page {
+  const before = cursor === undefined ? undefined : parseCursor(cursor)
+  return { before: before ?? Number.MAX_SAFE_INTEGER, limit }
 }
 
 export function formatCursor(before: number): string {

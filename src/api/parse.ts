@@ -3,6 +3,7 @@ import addFormats from 'ajv-formats'
 import type { Static, TObject, TSchema } from 'typebox'
 import { InvalidRequest, type FieldErrors } from '../domain/errors.ts'
 import { closestWord } from '../lib/closest-word.ts'
+import { parseCursor } from './paging.ts'
 
 /**
  * Parses what came in by the same schemas that the documentation is made from. Every faulty field is named
@@ -13,6 +14,7 @@ const ajv = new Ajv2020({ verbose: true, strict: true, strictTypes: false })
 // The package is CommonJS: its types and Node differ on where the function is.
 ;(addFormats as unknown as (ajv: Ajv2020) => void)(ajv)
 ajv.addKeyword({ keyword: 'x-error', schemaType: 'string' })
+ajv.addFormat('cursor', text => parseCursor(text) !== undefined)
 
 /** What `parse` reads; says in an error what an unknown name is. */
 type Part = 'body' | 'query'
@@ -45,6 +47,10 @@ export function parse<Schema extends TObject>(
       continue
     }
     const given: unknown = Reflect.get(input, name)
+    if (part === 'query' && Array.isArray(given)) {
+      errors.set(name, ['is there more than once'])
+      continue
+    }
     const value = part === 'query' ? readQueryValue(schema.properties[name], given) : given
     if (validate(value)) valid[name] = value
     else errors.set(name, [describeError(validate.errors?.[0])])

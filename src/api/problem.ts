@@ -11,6 +11,7 @@ import {
   type FieldErrors,
 } from '../domain/errors.ts'
 import { MAX_BODY_BYTES } from '../domain/limits.ts'
+import { SECOND_MS } from '../lib/clock.ts'
 import { PROBLEMS, type ProblemName } from './problems.ts'
 
 /** RFC 9457, `application/problem+json`. */
@@ -60,11 +61,24 @@ export function sendProblem(
   reply.raw.route ??= request.routeOptions.url ?? 'unmatched'
   const { name, detail, fields, headers } = toAnswer(error)
   const problem = { ...buildProblem(name, detail, request.id), ...fields }
+  if (name === 'body-too-large') keepListening(request, reply)
   if (problem.status >= 500) request.log.error({ request_id: request.id, err: error }, 'request failed')
   return reply
     .code(problem.status)
     .headers({ ...headers, 'content-type': PROBLEM_TYPE })
     .send(JSON.stringify(problem))
+}
+
+/** How long the rest of a body that is too large may take; it goes nowhere. */
+const DRAIN_MS = 5 * SECOND_MS
+
+/** A client that is still sending when the connection ends never reads the answer. */
+function keepListening(request: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
+  const { raw } = request
+  setTimeout(() => {
+    if (!raw.complete) raw.socket.destroy()
+  }, DRAIN_MS).unref()
 }
 
 function toAnswer(error: Error & Partial<FastifyError>): Answer {

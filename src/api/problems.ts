@@ -27,7 +27,7 @@ export const PROBLEMS = {
     status: 400,
     title: 'Wrong credentials',
     happened: 'The user name or the password is wrong, or the user is disabled. Which of them is never said.',
-    mend: 'Check both. An operator sets a new password with `clusters user passwd NAME`.',
+    mend: 'Check both. An operator sets a new password with `./bin/clusters user passwd NAME`.',
     exampleDetail: 'The user name or the password is wrong.',
   },
   'not-authenticated': {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '../lib/log.ts'
+import { remoteAddressOf } from './remote-address.ts'
 
 const MAX_LOGGED_PATH = 200
 
@@ -19,7 +20,7 @@ function describeRequest(request: FastifyRequest, reply: FastifyReply) {
     status: reply.statusCode,
     ms: Math.round(reply.elapsedTime * 100) / 100,
     user: request.identity?.user.id,
-    address: request.ip,
+    address: remoteAddressOf(request),
   }
 }
 

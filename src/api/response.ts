@@ -1,4 +1,5 @@
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Metrics } from '../lib/metrics.ts'
 import { SECURITY_HEADERS } from './security.ts'
 
@@ -15,6 +16,14 @@ declare module 'http' {
 // oxlint-disable-next-line typescript/unbound-method
 const { writeHead: nodeWriteHead, end: nodeEnd } = ServerResponse.prototype
 
+const latest = new WeakMap<Socket, ServerResponse>()
+
+/** The answer to a request that came in whole on this connection and is not answered yet. */
+export function findResponseUnderWay(socket: Socket): ServerResponse | undefined {
+  const response = latest.get(socket)
+  return response?.req.complete === true && !response.writableFinished ? response : undefined
+}
+
 /**
  * Node's response, with what every answer has: the security headers, the request's id, and its time in the
  * metrics. Fastify's hooks would do the same for the price of a lookup in the database.
@@ -22,6 +31,11 @@ const { writeHead: nodeWriteHead, end: nodeEnd } = ServerResponse.prototype
 export function createResponseClass(metrics: Metrics): typeof ServerResponse {
   return class ApiResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
     readonly #startedAt = performance.now()
+
+    constructor(...args: ConstructorParameters<typeof ServerResponse<Request>>) {
+      super(...args)
+      latest.set(this.req.socket, this)
+    }
 
     override writeHead(statusCode: number, ...rest: unknown[]): this {
       const headers = rest.at(-1)

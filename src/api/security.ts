@@ -27,7 +27,7 @@ export const HSTS_HEADER = 'max-age=63072000'
  * rebinding) and read our answers, but its requests then carry that name. An address cannot be rebound.
  */
 export function createHostCheck(allowedHosts: readonly string[]): (host: string | undefined) => boolean {
-  const allowed = new Set(['localhost', ...allowedHosts])
+  const allowed = new Set(['localhost', ...allowedHosts.map(host => host.toLowerCase())])
   const isAllowed = (host: string) => {
     const name = host.replace(/:\d{1,5}$/, '').toLowerCase()
     return allowed.has(name) || isIP(name) === 4 || (name.startsWith('[') && isIP(name.slice(1, -1)) === 6)

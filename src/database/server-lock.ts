@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import { OperatorError } from '../domain/errors.ts'
 import { loadSqlite } from './sqlite.ts'
 
@@ -11,6 +12,8 @@ export function lockForServer(databasePath: string): { release(): void } {
   const path = `${databasePath}.lock`
   const handle = openOrRefuse(() => new DatabaseSync(path), path)
   try {
+    // What can only be read, SQLite locks for reading, and so can the next server.
+    accessSync(path, constants.W_OK)
     handle.exec('begin exclusive')
   } catch (error) {
     handle.close()

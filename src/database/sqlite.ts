@@ -138,6 +138,7 @@ const UNAVAILABLE: Readonly<Record<number, string>> = {
   10: 'The database cannot be read or written: the disk reports an error.',
   13: 'The database cannot be written: the disk is full.',
   14: 'The database file cannot be opened.',
+  15: 'The database is busy with another process.',
 }
 
 const BUSY = 5

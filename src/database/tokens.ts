@@ -110,6 +110,11 @@ export async function listTokens(
   }))
 }
 
+export async function hasToken(trx: Transaction<Tables>, userId: number, id: number): Promise<boolean> {
+  const query = trx.selectFrom('tokens').select('id').where('id', '=', id).where('user_id', '=', userId)
+  return (await query.executeTakeFirst()) !== undefined
+}
+
 /** False when the user has no such token. */
 export async function deleteToken(trx: Transaction<Tables>, userId: number, id: number): Promise<boolean> {
   const rows = await trx

@@ -14,7 +14,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** So many answers are kept at most, and only small ones: lookups, not pages. With the most, 40 MB. */
+/** So many answers are kept at most, and only small ones: lookups, and pages as small. With the most, 40 MB. */
 const MAX_KEPT = 10_000
 const MAX_KEPT_LENGTH = 4096
 

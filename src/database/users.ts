@@ -126,21 +126,17 @@ export async function updateDisabledAt(
 }
 
 /**
- * Whether the user is not disabled and has just this password hash. Keeps both as they are until the transaction
- * ends.
+ * Whether the user is not disabled, and has just this password hash where one is given. Keeps both as they are
+ * until the transaction ends.
  */
 export async function lockAccount(
   trx: Transaction<Tables>,
   dialect: Dialect,
   id: number,
-  password: string,
+  password?: string,
 ): Promise<boolean> {
-  const query = trx
-    .selectFrom('users')
-    .select('id')
-    .where('id', '=', id)
-    .where('password', '=', password)
-    .where('disabled_at', 'is', null)
+  const enabled = trx.selectFrom('users').select('id').where('id', '=', id).where('disabled_at', 'is', null)
+  const query = password === undefined ? enabled : enabled.where('password', '=', password)
   const row = await (dialect === 'postgres' ? query.forNoKeyUpdate() : query).executeTakeFirst()
   return row !== undefined
 }
@@ -156,6 +152,7 @@ const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>
         'in',
         rows.map(row => row.id),
       )
+      .where('disabled_at', 'is', null)
       .orderBy('id')
     // SQLite locks the whole file when the transaction begins. NO KEY: a new token only refers to the user, and
     // its transaction, which holds the counters, must not wait for one that waits for the counters.
@@ -163,7 +160,10 @@ const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>
   },
 )
 
-/** Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses. */
+/**
+ * Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses. Disabled
+ * users are left out.
+ */
 export async function lockUse(
   trx: Transaction<Tables>,
   dialect: Dialect,

@@ -28,6 +28,9 @@ export class NotAuthenticated extends Error {
   override readonly name = 'NotAuthenticated'
 }
 
+/** Found when the request is carried out; its token was good when it came in. */
+export const USER_DISABLED = 'Your user was disabled.'
+
 /** The user name and password do not belong together; never says which of them is wrong. */
 export class WrongCredentials extends Error {
   override readonly name = 'WrongCredentials'
@@ -50,14 +53,18 @@ export class QuotaExceeded extends Error {
   constructor(refusal: QuotaRefusal) {
     const { limit, used, requested, allowed } = refusal
     super(
-      `Your quota allows ${allowed} ${UNITS[limit]} at once; you use ${used} and asked for ${requested} more. ` +
+      `Your quota allows ${allowed} ${allowed === 1 ? UNITS[limit].one : UNITS[limit].many} at once; you use ${used} and asked for ${requested} more. ` +
         'Delete a cluster, or ask an administrator for a larger quota.',
     )
     this.refusal = refusal
   }
 }
 
-const UNITS = { clusters: 'clusters', cpus: 'CPUs', memory_gib: 'GiB of memory' } as const
+const UNITS = {
+  clusters: { one: 'cluster', many: 'clusters' },
+  cpus: { one: 'CPU', many: 'CPUs' },
+  memory_gib: { one: 'GiB of memory', many: 'GiB of memory' },
+} as const
 
 /** An idempotency key was used before, for another request. */
 export class IdempotencyConflict extends Error {

@@ -17,7 +17,7 @@ export function commandProblem(runtime: string, command: readonly string[] | nul
   if (command === null) return undefined
   if (runtime !== 'command') return `is only for the runtime command, not for ${runtime}`
   if (command[0] === '') return 'must begin with the name of a program'
-  if (!command.every(isPassable)) return 'must be text without NUL characters'
+  if (!command.every(isPassable)) return IMPASSABLE
   const bytes = command.reduce((sum, word) => sum + utf8.encode(word).length, 0)
   if (bytes > MAX_COMMAND_BYTES) return `must be at most ${MAX_COMMAND_BYTES} bytes in all, not ${bytes}`
   return undefined
@@ -30,7 +30,7 @@ export function environmentProblem(environment: Readonly<Record<string, string>>
     if (name.startsWith(RESERVED_VARIABLE_PREFIX)) {
       return `must not set ${name.slice(0, 100)}: ${RESERVED_VARIABLE_PREFIX}* is set for every worker`
     }
-    if (!isPassable(value)) return `must be text without NUL characters (${name.slice(0, 100)})`
+    if (!isPassable(value)) return `${IMPASSABLE} (${name.slice(0, 100)})`
     bytes += utf8.encode(name).length + utf8.encode(value).length
   }
   if (bytes > MAX_ENVIRONMENT_BYTES) {
@@ -38,6 +38,8 @@ export function environmentProblem(environment: Readonly<Record<string, string>>
   }
   return undefined
 }
+
+const IMPASSABLE = 'must not hold NUL characters or halves of surrogate pairs'
 
 /** A process can be given it: no NUL, no half of a surrogate pair. */
 function isPassable(text: string): boolean {

@@ -12,7 +12,7 @@ import { insertEvents } from '../database/events.ts'
 import { CommitGroup } from '../database/group.ts'
 import { lockUse, updateUse } from '../database/users.ts'
 import { isLive, type ClusterRequest } from '../domain/cluster.ts'
-import { NotFound } from '../domain/errors.ts'
+import { NotAuthenticated, NotFound, USER_DISABLED } from '../domain/errors.ts'
 import { subtractUse, useOf } from '../domain/quota.ts'
 import type { User } from '../domain/user.ts'
 import { toTimestamp, type Clock } from '../lib/clock.ts'
@@ -71,13 +71,12 @@ export class Clusters {
     await this.#database.transaction(async trx => {
       // Users before clusters before counters: every transaction locks in this order.
       const uses = await lockUse(trx, dialect, [user.id])
+      const used = uses.get(user.id)
+      if (used === undefined) throw new NotAuthenticated(USER_DISABLED)
       const cluster = await findVisibleCluster(trx, dialect, user.id, id)
       if (cluster === undefined) throw new NotFound(NO_SUCH_CLUSTER)
       if (isLive(cluster.status)) {
-        const used = uses.get(user.id)
-        if (used !== undefined) {
-          await updateUse(trx, dialect, new Map([[user.id, subtractUse(used, useOf(cluster))]]))
-        }
+        await updateUse(trx, dialect, new Map([[user.id, subtractUse(used, useOf(cluster))]]))
         const numbers = await takeNumbers(trx, dialect, { events: 1 })
         await insertEvents.run(trx, dialect, [
           {

@@ -9,7 +9,7 @@ import { insertIdempotencyKeys, selectIdempotencyKeys, type IdempotencyRow } fro
 import type { Tables } from '../database/tables.ts'
 import { lockUse, updateUse } from '../database/users.ts'
 import type { ClusterReason, ClusterRequest } from '../domain/cluster.ts'
-import { IdempotencyConflict, QuotaExceeded } from '../domain/errors.ts'
+import { IdempotencyConflict, NotAuthenticated, QuotaExceeded, USER_DISABLED } from '../domain/errors.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
 import { addUse, findQuotaRefusal, useOf, type Quota, type Use } from '../domain/quota.ts'
 import type { User } from '../domain/user.ts'
@@ -174,7 +174,7 @@ function decideCreations(
       return { sameKeyAs: twin, conflict }
     }
     const used = uses.get(user.id)
-    if (used === undefined) return { refusal: new Error(`the user ${user.id} is gone`) }
+    if (used === undefined) return { refusal: new NotAuthenticated(USER_DISABLED) }
     const requested = useOf(request)
     const refusal = findQuotaRefusal(quota, used, requested)
     if (refusal !== undefined) return { refusal: new QuotaExceeded(refusal) }

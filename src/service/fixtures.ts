@@ -42,9 +42,14 @@ const IMPORTED = {
  */
 export async function loadFixture(
   database: Database,
-  options: { text: string; clock: Clock },
+  options: {
+    text: string
+    clock: Clock
+    /** What the text is called in errors. */
+    source?: string
+  },
 ): Promise<LoadReport> {
-  const entries = parseFixture(options.text)
+  const entries = parseFixture(options.text, options.source ?? 'The fixture')
   const now = toTimestamp(options.clock())
   return await database.transaction(async trx => {
     const loading = new Loading(trx, database, now)
@@ -58,25 +63,25 @@ export async function loadFixture(
   })
 }
 
-function parseFixture(text: string): Entry[] {
-  const content = parseContent(text)
+function parseFixture(text: string, source: string): Entry[] {
+  const content = parseContent(text, source)
   if (content === null || content === undefined) return []
   if (!Array.isArray(content))
-    throw new OperatorError('A fixture is a list of entries with model, pk and fields.')
+    throw new OperatorError(`${source} is no fixture: that is a list of entries with model, pk and fields.`)
   return content.map((entry: unknown, index) => {
     if (!isRecord(entry) || typeof entry['model'] !== 'string' || !isRecord(entry['fields'])) {
-      throw new OperatorError(`Entry ${index + 1} of the fixture has no model or no fields.`)
+      throw new OperatorError(`${source} is no fixture: its entry ${index + 1} has no model or no fields.`)
     }
     return { model: entry['model'].toLowerCase(), pk: entry['pk'], fields: entry['fields'] }
   })
 }
 
-function parseContent(text: string): unknown {
+function parseContent(text: string, source: string): unknown {
   try {
     return parseYaml(text)
   } catch (error) {
     throw new OperatorError(
-      `This is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown'}`,
+      `${source} is neither YAML nor JSON: ${error instanceof Error ? error.message : 'unknown'}`,
     )
   }
 }
@@ -164,7 +169,7 @@ class Loading {
     if (hash.kind === 'argon2id') return hash.phc
     if (hash.kind === 'pbkdf2') return password
     this.#notes.push(
-      `user ${id} (${username}): loaded, but its password ${hash.why}; set one with: clusters user passwd ${username}`,
+      `user ${id} (${username}): loaded, but its password ${hash.why}; set one with: ./bin/clusters user passwd ${username}`,
     )
     return UNUSABLE_PASSWORD
   }
@@ -282,7 +287,9 @@ function toNumber(value: unknown): number {
   return typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN
 }
 
+/** Django without time zones writes none; the machine's own would be a guess, so it is taken for UTC. */
 function toTimestampOr(value: unknown, otherwise: Timestamp): Timestamp {
-  const date = typeof value === 'string' ? new Date(value) : undefined
+  const hasZone = typeof value === 'string' && /(Z|[+-]\d\d:?\d\d)$/.test(value)
+  const date = typeof value === 'string' ? new Date(hasZone ? value : `${value}Z`) : undefined
   return date === undefined || Number.isNaN(date.getTime()) ? otherwise : toTimestamp(date)
 }

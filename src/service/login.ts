@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts'
 import { FailureLimiter } from '../lib/failure-limiter.ts'
 import { needsRehash } from '../lib/password-hash.ts'
 import type { PasswordHasher } from '../lib/password.ts'
+import { Turns } from '../lib/turns.ts'
 import type { IssuedToken, Tokens } from './tokens.ts'
 
 /** Failures a minute for one user from one address: from elsewhere the user still gets in. */
@@ -32,6 +33,7 @@ export class Login {
   readonly #passwords: PasswordHasher
   readonly #clock: Clock
   readonly #failureDelayMs: number
+  readonly #turns = new Turns()
   readonly #pairs: FailureLimiter
   readonly #addresses: FailureLimiter
 
@@ -53,10 +55,16 @@ export class Login {
    * with `TooManyLoginFailures` at once, also when the password is right; with `Unavailable` when too many
    * logins wait already.
    */
-  async login(credentials: Credentials, remoteAddress: string): Promise<IssuedToken> {
-    const startedAt = this.#clock().getTime()
+  login(credentials: Credentials, remoteAddress: string): Promise<IssuedToken> {
     const address = networkOf(remoteAddress)
     const pair = JSON.stringify([credentials.username, address])
+    // One after the other: several at once would wait for each other's hashes, longer for a user who exists
+    // and has a costly one; and attempts that are about to succeed would count as failures.
+    return this.#turns.run(pair, () => this.#loginNow(credentials, pair, address))
+  }
+
+  async #loginNow(credentials: Credentials, pair: string, address: string): Promise<IssuedToken> {
+    const startedAt = this.#clock().getTime()
     const wait = this.#pairs.findWaitSeconds(pair) ?? this.#addresses.findWaitSeconds(address)
     if (wait !== undefined) throw new TooManyLoginFailures(wait)
     if (this.#passwords.isFull) throw new Unavailable('Too many logins are waiting. Try again in a moment.')

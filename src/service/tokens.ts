@@ -4,6 +4,7 @@ import type { Database } from '../database/database.ts'
 import {
   deleteToken,
   findPresentedToken,
+  hasToken,
   insertToken,
   listTokens,
   updateLastUsedAt,
@@ -86,9 +87,22 @@ export class Tokens {
     return { tokens: shown, nextBefore: tokens.length > page.limit ? shown.at(-1)?.id : undefined }
   }
 
-  /** `expiresAt` null: valid until it is revoked. */
-  issue(user: User, name: string, expiresAt: Timestamp | null): Promise<IssuedToken> {
-    return this.#database.transaction(trx => this.#insert(trx, user, name, expiresAt))
+  /**
+   * A token asked for with another one. `expiresAt` null: valid until it is revoked. Rejects with
+   * `NotAuthenticated` when the other was revoked, or its user disabled, while the request was under way.
+   */
+  issue({ user, tokenId }: Identity, name: string, expiresAt: Timestamp | null): Promise<IssuedToken> {
+    const { dialect } = this.#database
+    return this.#database.transaction(async trx => {
+      const isLive = (await lockAccount(trx, dialect, user.id)) && (await hasToken(trx, user.id, tokenId))
+      if (!isLive) throw notAuthenticated()
+      return await this.#insert(trx, user, name, expiresAt)
+    })
+  }
+
+  /** Without a login. */
+  issueFor(user: User): Promise<IssuedToken> {
+    return this.#database.transaction(trx => this.#insert(trx, user, LOGIN_TOKEN_NAME, null))
   }
 
   /**

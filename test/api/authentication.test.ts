@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { DAY_MS, HOUR_MS } from '../../src/lib/clock.ts'
 import { Users } from '../../src/service/users.ts'
-import type { Caller } from '../support/caller.ts'
+import { Caller } from '../support/caller.ts'
+import { authTokenOf, getCsrf, logIn } from '../support/log-in.ts'
 import { errorsOf, expectProblem, withoutRequestId } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 
@@ -135,7 +136,9 @@ test('a disabled user’s token is dead at once, and lives again when they are e
 })
 
 test('a login token lives 30 days', async () => {
-  const carol = await server.user()
+  const { username, id } = await server.user()
+  const loginToken = authTokenOf(await logIn(server.nobody, await getCsrf(server.nobody), { username }))
+  const carol = new Caller({ url: server.url, token: loginToken, id, username })
   server.clock.advance(30 * DAY_MS - HOUR_MS)
   expect((await carol.get('/users/me')).status).toBe(200)
   server.clock.advance(HOUR_MS)

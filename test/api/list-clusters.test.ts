@@ -119,7 +119,7 @@ test.each([
   ['limit=NaN', 'must be a whole number'],
   ['limit=Infinity', 'must be a whole number'],
   ['limit=-Infinity', 'must be a whole number'],
-  ['limit=1&limit=2', 'must be a whole number'],
+  ['limit=1&limit=2', 'is there more than once'],
 ])('refuses %s: %s', async (query, message) => {
   expect(errorsOf(await alice.get(`/clusters?${query}`))).toEqual({ limit: [message] })
 })

@@ -69,7 +69,7 @@ test('a JSON dump with natural keys and a user model of another app is read as w
   const { users, clusters, notes } = await load(JSON_DUMP)
   expect({ users, clusters }).toEqual({ users: 4, clusters: 1 })
   expect(notes).toEqual([
-    'user 22 (sso-only): loaded, but its password is set to unusable; set one with: clusters user passwd sso-only',
+    'user 22 (sso-only): loaded, but its password is set to unusable; set one with: ./bin/clusters user passwd sso-only',
     expect.stringMatching(
       /^user 23 \(bcrypt-user\): loaded, but its password is in a form that is not read here/,
     ),

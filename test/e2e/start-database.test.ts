@@ -30,9 +30,13 @@ test('an address that is not of this machine is named', async () => {
 test('a data folder that cannot be written is named: a file in its place, and a path below a file', async () => {
   const file = join(createFolder(), 'file')
   writeFileSync(file, '')
-  for (const path of [file, join(file, 'data')]) {
+  const below = join(file, 'data')
+  for (const [path, words] of [
+    [file, `CLUSTERS_DATA_DIR is ${file}, which is not a folder.`],
+    [below, `The data folder ${below} cannot be written`],
+  ] as const) {
     const sentence = await refuseCommand(['serve'], { CLUSTERS_DATA_DIR: path })
-    expect(sentence).toContain(`The data folder ${path} cannot be written`)
+    expect(sentence).toContain(words)
     expect(await refuseCommand(['user', 'list'], { CLUSTERS_DATA_DIR: path })).toContain(path)
   }
 })
@@ -132,7 +136,7 @@ test('a PostgreSQL that is not there is refused in a sentence without the passwo
   for (const command of [['serve'], ['user', 'list']]) {
     const settings = { CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_DATABASE: database }
     const sentence = await refuseCommand(command, settings)
-    expect(sentence).toContain(`postgres://127.0.0.1:${port}/clusters cannot be opened`)
+    expect(sentence).toContain(`postgres://127.0.0.1:${port}/clusters (CLUSTERS_DATABASE) cannot be opened`)
     expect(sentence).not.toContain(SECRET)
   }
 })
@@ -147,7 +151,7 @@ test('a PostgreSQL that takes the connection and says nothing is given up after 
     CLUSTERS_DATA_DIR: createFolder(),
     CLUSTERS_DATABASE: database,
   })
-  expect(sentence).toContain(`127.0.0.1:${port}/clusters cannot be opened`)
+  expect(sentence).toContain(`127.0.0.1:${port}/clusters (CLUSTERS_DATABASE) cannot be opened`)
   expect(sentence).not.toContain(SECRET)
 })
 
@@ -163,7 +167,9 @@ test.skipIf(postgresUrl === undefined)(
     })
     const withPassword = own.replace('postgres@', `postgres:${SECRET}@`).replace(/[^/]+$/, 'nothing_here')
     const sentence = await refuseCommand(['serve'], settings(withPassword))
-    expect(sentence).toMatch(/nothing_here cannot be opened: database "nothing_here" does not exist/)
+    expect(sentence).toMatch(
+      /nothing_here \(CLUSTERS_DATABASE\) cannot be opened: database "nothing_here" does not exist/,
+    )
     expect(sentence).not.toContain(SECRET)
 
     await runCommand(['user', 'list'], settings(own))

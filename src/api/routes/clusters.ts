@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { ClusterRequest } from '../../domain/cluster.ts'
-import { InvalidRequest, NotFound } from '../../domain/errors.ts'
+import { NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
 import type { Clusters } from '../../service/clusters.ts'
@@ -71,9 +71,18 @@ function checkFor(request: FastifyRequest): Check<typeof clusterRequestSchema> {
   return ({ creator, runtime = 'idle', command, environment, ...rest }) => ({
     creator: creator !== undefined && creator !== user.id ? 'must be your own user id' : undefined,
     memory: memoryHint(request.body, rest.memory),
-    command: commandProblem(runtime, command ?? null),
+    // One that is faulty in itself is named already.
+    command: isFaulty(request.body, 'command', command)
+      ? undefined
+      : commandProblem(runtime, command ?? null),
     environment: environment && environmentProblem(environment),
+    'Idempotency-Key': idempotencyKeyProblem(request.headers['idempotency-key']),
   })
+}
+
+/** Whether the field was sent and is not valid. */
+function isFaulty(body: unknown, field: string, valid: unknown): boolean {
+  return valid === undefined && typeof body === 'object' && body !== null && Object.hasOwn(body, field)
 }
 
 /** Only a memory that failed its bound is a candidate for having another unit. */
@@ -97,14 +106,15 @@ function toClusterRequest(body: Body): ClusterRequest {
   }
 }
 
+function idempotencyKeyProblem(key: string | readonly string[] | undefined): string | undefined {
+  const isGood = key === undefined || (typeof key === 'string' && IDEMPOTENCY_KEY_PATTERN.test(key))
+  return isGood ? undefined : 'must be 1 to 64 printable ASCII characters'
+}
+
 function readIdempotencyKey(
   request: FastifyRequest,
   clusterRequest: ClusterRequest,
 ): IdempotencyKey | undefined {
   const key = request.headers['idempotency-key']
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !IDEMPOTENCY_KEY_PATTERN.test(key)) {
-    throw new InvalidRequest({ 'Idempotency-Key': ['must be 1 to 64 printable ASCII characters'] })
-  }
-  return { key, requestHash: hashRequest(clusterRequest) }
+  return typeof key === 'string' ? { key, requestHash: hashRequest(clusterRequest) } : undefined
 }

@@ -8,6 +8,7 @@ import { acceptForm } from '../body.ts'
 import { checkCsrf, giveCsrfValue } from '../csrf.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
+import { remoteAddressOf } from '../remote-address.ts'
 import { createToken, deleteToken, listTokens, login, logout, startLogin } from '../schemas/token.ts'
 
 export function addTokenRoutes(
@@ -27,7 +28,7 @@ export function addTokenRoutes(
     async ({ body, request, reply }) => {
       const expiresAt = body.expires_at ?? null
       const issued = await tokens.issue(
-        identityOf(request).user,
+        identityOf(request),
         body.name,
         expiresAt === null ? null : toTimestamp(new Date(expiresAt)),
       )
@@ -63,12 +64,13 @@ export async function addLoginRoutes(
     Promise.resolve({ csrf_token: giveCsrfValue(request, reply) }),
   )
 
-  app.addHook('preHandler', (request, _reply, done) => {
+  // Before the body is read: who cannot show the value has no say in what we parse.
+  app.addHook('onRequest', (request, _reply, done) => {
     if (request.method === 'POST') checkCsrf(request)
     done()
   })
   addOperation(app, login, async ({ body, request }) => {
-    const token = await logins.login(body, request.ip)
+    const token = await logins.login(body, remoteAddressOf(request))
     return { auth_token: token.value }
   })
 }
@@ -77,6 +79,8 @@ export async function addLoginRoutes(
 const LATEST_EXPIRY = new Date('9999-12-31T23:59:59.999Z')
 
 function expiryProblem(expiresAt: Date, now: Date): string | undefined {
+  // A leap second is a time of RFC 3339, and none of JavaScript's.
+  if (Number.isNaN(expiresAt.getTime())) return 'cannot be read as a time; leave out the leap second'
   return expiresAt > now && expiresAt <= LATEST_EXPIRY
     ? undefined
     : 'must be in the future, before the year 10000'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { operate } from '../../operate.ts'
+import { operate, readFixture } from '../../operate.ts'
 import { say } from '../output.ts'
 
 export function addLoadDataCommand(program: Command): void {
@@ -11,7 +11,11 @@ export function addLoadDataCommand(program: Command): void {
 }
 
 async function run(file: string): Promise<void> {
-  const { users, clusters, notes } = await operate(process.env, say, operator => operator.loadData(file))
+  // Before a database is made for it.
+  const text = readFixture(file)
+  const { users, clusters, notes } = await operate(process.env, say, operator =>
+    operator.loadFixture(text, file),
+  )
   say(`Loaded ${count(users, 'user')} and ${count(clusters, 'cluster')} from ${file}.`)
   for (const note of notes) say(`- ${note}`)
 }

@@ -13,7 +13,7 @@ export async function listUsers({ json }: { json: boolean }): Promise<void> {
   if (json) {
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
   } else if (rows.length === 0) {
-    say('There are no users yet: add one with "clusters user add NAME".')
+    say('There are no users yet: add one with "./bin/clusters user add NAME".')
   } else {
     const table = rows.map(row => [
       String(row.id),

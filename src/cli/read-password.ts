@@ -30,16 +30,14 @@ function ask(question: string): Promise<string> {
   return new Promise((resolve, reject) => {
     readline.once('SIGINT', () => {
       readline.close()
-      process.stderr.write('\n')
-      reject(new OperatorError('Nothing was changed.'))
     })
     readline.question('', answer => {
       resolve(answer)
       readline.close()
-      process.stderr.write('\n')
     })
-    // Ctrl-D. After an answer it changes nothing any more.
+    // After an answer, or without one by Ctrl-C or Ctrl-D.
     readline.once('close', () => {
+      process.stderr.write('\n')
       reject(new OperatorError('Nothing was changed.'))
     })
   })

@@ -31,10 +31,10 @@ export function install() {
 }
 
 function build() {
-  const sources = [...listFiles(join(root, 'src')), join(root, 'scripts', 'build.mjs')]
+  const sources = listFiles(join(root, 'src')).filter(path => !path.endsWith('.test.ts'))
   bringUpToDate({
     stamp: join(root, 'dist', '.clusters-built'),
-    state: () => hash(sources),
+    state: () => hash([...sources, join(root, 'scripts', 'build.mjs')]),
     saying: 'Building ...',
     command: [process.execPath, join('scripts', 'build.mjs')],
   })

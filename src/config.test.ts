@@ -201,10 +201,14 @@ test.each([
   ['environment', { CLUSTERS_DATABASE: 'mysql://me:swordfish@db/x' }],
   ['environment, with a typo', { CLUSTERS_DATABASE: 'postgre://me:swordfish@db/x' }],
   ['file', { CLUSTERS_CONFIG: writeFile('database: mysql://me:swordfish@db/x\n') }],
+  ['with a slash in it', { CLUSTERS_DATABASE: 'postgres://me:salt/swordfish@db/x' }],
+  ['with an @ in it', { CLUSTERS_DATABASE: 'postgres://me:salt@swordfish@db/x' }],
 ])('never shows the password of a database (%s)', (_name, env) => {
   const sentence = refusalOf(env)
   expect(sentence).not.toContain('swordfish')
-  expect(sentence).toContain('is not understood; it must be sqlite:PATH or postgres://USER@HOST/NAME.')
+  expect(sentence).toContain(
+    'is not understood; it must be sqlite:PATH or postgres://USER@HOST/NAME, with @,',
+  )
 })
 
 test('never shows the password of a database in a file that is no YAML', () => {

@@ -51,8 +51,9 @@ const SETTINGS = {
   data_dir: setting({ default: 'data', allowed: 'the path of a folder', parse: text => text }),
   database: setting<string | undefined>({
     default: undefined,
-    allowed: 'sqlite:PATH or postgres://USER@HOST/NAME',
-    parse: text => (/^(sqlite:.+|postgres(ql)?:\/\/.+)$/.test(text) ? text : undefined),
+    allowed: 'sqlite:PATH or postgres://USER@HOST/NAME, with @, / and ? in a password as %40, %2F and %3F',
+    // A password that runs into the host would be looked up, and printed, as one.
+    parse: text => (/^(sqlite:.+|postgres(ql)?:\/\/([^@/?#]*@)?[^@]+)$/.test(text) ? text : undefined),
   }),
   engine: setting({
     default: 'none' as const,

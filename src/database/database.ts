@@ -20,4 +20,6 @@ export interface Database {
 /** What the two openers give: with the handle that migrations write through. */
 export interface OpenedDatabase extends Database {
   readonly writes: Kysely<Tables>
+  /** The schema is up to date: from now on nothing may keep the whole process waiting. */
+  settle(): void
 }

@@ -16,9 +16,25 @@ export class WriteQueue {
   }
 
   transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
-    const result = this.#last.then(() => this.#db.transaction().execute(work))
+    const result = this.#last.then(() => this.#run(work))
     this.#last = result.catch(() => undefined)
     return result
+  }
+
+  async #run<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T> {
+    let hasBegun = false
+    const begin = () =>
+      this.#db.transaction().execute(trx => {
+        hasBegun = true
+        return work(trx)
+      })
+    try {
+      return await begin()
+    } catch (error) {
+      // A connection that was lost while nobody used it is found out by the first who does; nothing was done.
+      if (error instanceof Unavailable && !hasBegun) return await begin()
+      throw error
+    }
   }
 
   /** Resolves when nothing waits any more. */

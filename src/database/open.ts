@@ -15,6 +15,7 @@ export async function openDatabase(location: DatabaseLocation): Promise<Database
     location.kind === 'sqlite' ? openSqlite(location.path) : await openPostgresLazily(location.url)
   try {
     await migrate(database)
+    database.settle()
     return database
   } catch (error) {
     await database.close()

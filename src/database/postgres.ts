@@ -64,6 +64,16 @@ class PipelinedReader {
   }
 
   async rows(sql: string, values: readonly unknown[]): Promise<unknown[]> {
+    try {
+      return await this.#ask(sql, values)
+    } catch (error) {
+      // A connection that was lost while nobody used it is found out by the first who does.
+      if (error instanceof Unavailable) return await this.#ask(sql, values)
+      throw error
+    }
+  }
+
+  async #ask(sql: string, values: readonly unknown[]): Promise<unknown[]> {
     const connecting = (this.#client ??= this.#connect())
     try {
       const client = await connecting
@@ -211,6 +221,7 @@ export function openPostgres(url: string): OpenedDatabase {
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       reader.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
+    settle: () => undefined,
     close: async () => {
       await queue.idle()
       await reader.close()

@@ -40,9 +40,9 @@ export function loadSqlite(): SqliteModule {
 
 /**
  * How long SQLite itself waits, and the whole process with it, for another process (an operator's command, a
- * backup) to let go of the file.
+ * backup) to let go of the file: at the start, when several may want to make it, and afterwards.
  */
-const BUSY_TIMEOUT_MS = 20
+const BUSY_TIMEOUT_MS = { opening: 5000, settled: 20 } as const
 /** A write transaction asks again for so long, while the process goes on. */
 const BEGIN_TIMEOUT_MS = 5000
 const BEGIN_INTERVAL_MS = 25
@@ -69,7 +69,7 @@ export class SqliteConnection {
   constructor(path: string) {
     const { DatabaseSync } = loadSqlite()
     this.#handle = new DatabaseSync(path)
-    this.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    this.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS.opening}`)
     this.exec('pragma journal_mode = wal')
     // FULL: a commit returns when the WAL is on disk. NORMAL would lose the last commits with the power.
     this.exec('pragma synchronous = full')
@@ -181,6 +181,9 @@ export function openSqlite(path: string): OpenedDatabase {
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       turn.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
+    settle: () => {
+      connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS.settled}`)
+    },
     close: async () => {
       await queue.idle()
       await turn.idle()

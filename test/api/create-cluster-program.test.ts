@@ -74,7 +74,11 @@ test.each([
   ],
   ['an empty program', ['', 'x'], /^must begin with the name of a program$/],
   ['a NUL', ['echo', 'a\0b'], /NUL/],
-  ['half of a surrogate pair', ['echo', '\ud800'], /must not hold NUL characters or halves of surrogate pairs/],
+  [
+    'half of a surrogate pair',
+    ['echo', '\ud800'],
+    /must not hold NUL characters or halves of surrogate pairs/,
+  ],
 ])('refuses a command with %s', async (_name, command, message) => {
   const errors = errorsOf(await post({ runtime: 'command', command }))
   expect(Object.keys(errors)).toEqual(['command'])

@@ -216,12 +216,15 @@ const FRESH_MS = SECOND_MS
 
 /** Every route of the scope is answered with a token alone, and knows who sent it. */
 function demandToken(scope: FastifyInstance, tokens: Tokens): void {
-  scope.addHook('preHandler', (request, reply, done) => {
-    if (reply.elapsedTime < FRESH_MS) done()
-    else {
-      authenticate(request.headers, tokens).then(() => {
-        done()
-      }, done)
+  scope.addHook('onRoute', route => {
+    if (route.config?.takesBody !== true) return
+    route.preHandler = (request, reply, done) => {
+      if (reply.elapsedTime < FRESH_MS) done()
+      else {
+        authenticate(request.headers, tokens).then(() => {
+          done()
+        }, done)
+      }
     }
   })
   scope.addHook('onRequest', (request, _reply, done) => {

@@ -162,7 +162,11 @@ function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethod
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.requestId = request.id
     if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
-    const { host } = request.headers
+    const { host, 'content-type': contentType } = request.headers
+    // Fastify refuses a type that it cannot read, also where no body is taken, and none is looked at.
+    if (contentType !== undefined && request.routeOptions.config?.takesBody !== true) {
+      request.raw.headers['content-type'] = 'application/octet-stream'
+    }
     if (host === undefined) done(new InvalidRequest({ Host: ['is required'] }))
     else if (hasTwoHosts(request.raw.rawHeaders))
       done(new InvalidRequest({ Host: ['is there more than once'] }))

@@ -66,8 +66,7 @@ export async function addDocumentation(app: FastifyInstance): Promise<void> {
     })
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       // The path cannot be one of a file: outside of the folder, with a NUL, or too long.
-      const isPath =
-        (error.statusCode ?? 500) < 500 || ['ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(error.code)
+      const isPath = (error.statusCode ?? 500) < 500
       return sendProblem(isPath ? new NotFound('There is nothing at this address.') : error, request, reply)
     })
     await scope.register(swaggerUi, {

@@ -109,9 +109,13 @@ function collect<Parsed>(faults: FieldErrors[], work: () => Parsed): Parsed | un
   }
 }
 
-/** By entries: a field may be called `__proto__`, which an assignment would take for something else. */
+/** A Map, for a field may be called `__proto__`, which an assignment would take for something else. */
 function mergeFaults(faults: readonly FieldErrors[]): FieldErrors {
-  return Object.fromEntries(faults.flatMap(each => Object.entries(each)))
+  const merged = new Map<string, readonly string[]>()
+  for (const [field, messages] of faults.flatMap(each => Object.entries(each))) {
+    merged.set(field, [...(merged.get(field) ?? []), ...messages])
+  }
+  return Object.fromEntries(merged)
 }
 
 /** Who sent the request. Only for routes that are not open. */

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
-import { Unavailable } from '../domain/errors.ts'
+import { ConnectionLost, Unavailable } from '../domain/errors.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -32,7 +32,7 @@ export class WriteQueue {
       return await begin()
     } catch (error) {
       // A connection that was lost while nobody used it is found out by the first who does; nothing was done.
-      if (error instanceof Unavailable && !hasBegun) return await begin()
+      if (error instanceof ConnectionLost && !hasBegun) return await begin()
       throw error
     }
   }

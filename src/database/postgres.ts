@@ -9,7 +9,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import pg from 'pg'
-import { Unavailable } from '../domain/errors.ts'
+import { ConnectionLost, Unavailable } from '../domain/errors.ts'
 import { toTimestamp } from '../lib/clock.ts'
 import { WriteQueue } from './group.ts'
 import type { OpenedDatabase } from './database.ts'
@@ -68,7 +68,7 @@ class PipelinedReader {
       return await this.#ask(sql, values)
     } catch (error) {
       // A connection that was lost while nobody used it is found out by the first who does.
-      if (error instanceof Unavailable) return await this.#ask(sql, values)
+      if (error instanceof ConnectionLost) return await this.#ask(sql, values)
       throw error
     }
   }
@@ -236,11 +236,12 @@ function toDatabaseError(error: unknown): unknown {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const isLost =
     /^(08|57P|53|25P03)/.test(code) ||
-    /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT)/.test(code) ||
-    /Connection terminated|timeout exceeded when trying to connect|not queryable|read timeout/.test(
-      error.message,
-    )
-  if (isLost) return new Unavailable('The database cannot be reached now.', { cause: error })
+    /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN)/.test(code) ||
+    /Connection terminated|not queryable/.test(error.message)
+  if (isLost) return new ConnectionLost('The database cannot be reached now.', { cause: error })
+  const isTooSlow =
+    code === 'ETIMEDOUT' || /timeout exceeded when trying to connect|read timeout/.test(error.message)
+  if (isTooSlow) return new Unavailable('The database does not answer now.', { cause: error })
   // A deadlock, or a lock that another server held for too long.
   return /^(40P01|55P03)$/.test(code)
     ? new Unavailable('The database is busy with another server.', { cause: error })

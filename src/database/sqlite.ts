@@ -46,6 +46,7 @@ const BUSY_TIMEOUT_MS = { opening: 5000, settled: 20 } as const
 /** A write transaction asks again for so long, while the process goes on. */
 const BEGIN_TIMEOUT_MS = 5000
 const BEGIN_INTERVAL_MS = 25
+const FORGET_BUSY_MS = 1000
 
 /**
  * Pages in the WAL before it is copied into the database: 16 MiB. With SQLite's own 1000 a stream of creates
@@ -225,7 +226,8 @@ function isOutsideTransaction(error: unknown): boolean {
 class SqliteDriver implements Driver {
   readonly #connection: DatabaseConnection
   readonly #turn: ReadTurn | undefined
-  #busySince: number | undefined
+  /** Between when and when another process was seen to write, in milliseconds of `performance.now()`. */
+  #busy: { readonly since: number; readonly until: number } | undefined
 
   constructor(execute: Execute, turn: ReadTurn | undefined) {
     this.#turn = turn
@@ -253,12 +255,15 @@ class SqliteDriver implements Driver {
         // IMMEDIATE: taking the write lock later, after a read, fails at once when another process wrote between.
         await connection.executeQuery(CompiledQuery.raw('begin immediate'))
         this.#turn?.beginWrite()
-        this.#busySince = undefined
+        this.#busy = undefined
         return
       } catch (error) {
         if (!isBusy(error)) throw error
-        this.#busySince ??= performance.now()
-        if (performance.now() - this.#busySince > BEGIN_TIMEOUT_MS) throw error
+        const now = performance.now()
+        // When nobody has asked for a while, it may well be another process by now.
+        const isSame = this.#busy !== undefined && now - this.#busy.until < FORGET_BUSY_MS
+        this.#busy = { since: isSame ? (this.#busy?.since ?? now) : now, until: now }
+        if (now - this.#busy.since > BEGIN_TIMEOUT_MS) throw error
         await sleep(BEGIN_INTERVAL_MS)
       }
     }

@@ -84,5 +84,10 @@ export class OperatorError extends Error {
 
 /** Not now: the database cannot be reached or written, or too much is waiting already. */
 export class Unavailable extends Error {
-  override readonly name = 'Unavailable'
+  override readonly name: string = 'Unavailable'
+}
+
+/** Found out at once, so it is worth to ask again: the next connection may be a good one. */
+export class ConnectionLost extends Unavailable {
+  override readonly name = 'ConnectionLost'
 }

@@ -19,6 +19,16 @@ export interface Measured {
   readonly cpuUs: number
 }
 
+/** The medians of all rounds, and the rate of each. */
+export interface Rated extends Measured {
+  readonly rates: readonly number[]
+}
+
+/** The median of the rounds' ratios: a slow moment of the machine hits both sides of a round, and its ratio less. */
+export function ratioOf(ours: Rated, peer: Rated): number {
+  return median(ours.rates.map((rate, round) => rate / (peer.rates[round] ?? NaN)))
+}
+
 export interface Rounds {
   readonly count: number
   readonly seconds: number
@@ -28,7 +38,7 @@ export interface Rounds {
 export async function measureInTurn<Name extends string>(
   sides: Readonly<Record<Name, Side>>,
   rounds: Rounds,
-): Promise<Record<Name, Measured>> {
+): Promise<Record<Name, Rated>> {
   const entries = Object.entries(sides) as [Name, Side][]
   const seen = new Map<Name, Measured[]>(entries.map(([name]) => [name, []]))
   for (const [, side] of entries) await measure(side, 1)
@@ -37,7 +47,7 @@ export async function measureInTurn<Name extends string>(
   }
   return Object.fromEntries(entries.map(([name]) => [name, medians(seen.get(name) ?? [])])) as Record<
     Name,
-    Measured
+    Rated
   >
 }
 
@@ -61,9 +71,10 @@ async function measure(side: Side, seconds: number): Promise<Measured> {
   }
 }
 
-function medians(all: readonly Measured[]): Measured {
+function medians(all: readonly Measured[]): Rated {
   const of = (pick: (one: Measured) => number) => median(all.map(pick))
   return {
+    rates: all.map(one => one.perSecond),
     perSecond: of(one => one.perSecond),
     p50Ms: of(one => one.p50Ms),
     p99Ms: of(one => one.p99Ms),

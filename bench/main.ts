@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { startPostgres } from '../test/support/postgres.ts'
-import { measureInTurn, median, type Measured, type Rounds } from './compare.ts'
+import { measureInTurn, median, ratioOf, type Rated, type Rounds } from './compare.ts'
 import { fillDatabase, measureAlone } from './database.ts'
 import {
   keepToLoadCore,
@@ -16,7 +16,7 @@ import { ProfileFolder } from './profile.ts'
 import { renderReport, type Line } from './report.ts'
 import { CLUSTER_REQUEST, createClusters, logIn, logInWithoutPause } from './session.ts'
 
-const ROUNDS: Rounds = { count: Number(process.env['BENCH_ROUNDS'] ?? 5), seconds: 3 }
+const ROUNDS: Rounds = { count: Number(process.env['BENCH_ROUNDS'] ?? 7), seconds: 2 }
 const CONNECTIONS = 64
 /** GETs ask for so many different clusters in turn. */
 const CLUSTERS = 1000
@@ -101,9 +101,9 @@ async function benchGetAndPost(settings: Readonly<Record<string, string>>, goals
 function noteRatio(
   what: string,
   [goal, floor]: readonly [number, number],
-  { ours, peer }: { ours: Measured; peer: Measured },
+  { ours, peer }: { ours: Rated; peer: Rated },
 ): void {
-  note({ what, figure: ours.perSecond / peer.perSecond, unit: 'of peer', goal, floor, ours, peer })
+  note({ what, figure: ratioOf(ours, peer), unit: 'of peer', goal, floor, ours, peer })
 }
 
 /** One cluster asked for by everybody, and what a stream of POSTs or of logins does to GETs. */
@@ -180,11 +180,11 @@ async function benchList(): Promise<void> {
 
 async function benchOneConnection(): Promise<void> {
   const folder = makeFolder()
-  const { grouped, alone } = await measureAlone(folder.path, ROUNDS.count)
+  const ratio = await measureAlone(folder.path, ROUNDS.count)
   folder.remove()
   note({
     what: 'one caller: time of a create in the group, to a transaction of its own',
-    figure: grouped / alone,
+    figure: ratio,
     unit: 'times',
     goal: 1.1,
     least: true,

@@ -29,7 +29,7 @@ export function renderReport(lines: readonly Line[], profile: string): string {
   )
   return `# Measured
 
-Written by \`npm run bench\`: Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}). The server has one core, the load the other; the peer is a bare \`node:http\` server that answers a constant of the same size, measured in turn with ours; medians. 64 connections where nothing else is said. "CPU" is the server's processor time for each request, the steadiest figure on a shared machine. Every production hook is on: authentication, security headers, request ids, limits, metrics.
+Written by \`npm run bench\`: Node ${process.version} on ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'}). The server has one core, the load the other; the peer is a bare \`node:http\` server that answers a constant of the same size, measured in turn with ours, and each figure is the median of the rounds' ratios. 64 connections where nothing else is said. "CPU" is the server's processor time for each request, the steadiest figure on a shared machine. Every production hook is on: authentication, security headers, request ids, limits, metrics.
 
 | what | figure | goal | | ours | peer |
 |---|---|---|---|---|---|

@@ -162,11 +162,7 @@ function guard(app: FastifyInstance, options: AppOptions, methods: AllowedMethod
   app.addHook('onRequest', (request, reply, done) => {
     reply.raw.requestId = request.id
     if (mayBeTls && request.protocol === 'https') reply.header('strict-transport-security', HSTS_HEADER)
-    const { host, 'content-type': contentType } = request.headers
-    // Fastify refuses a type that it cannot read, also where no body is taken, and none is looked at.
-    if (contentType !== undefined && request.routeOptions.config?.takesBody !== true) {
-      request.raw.headers['content-type'] = 'application/octet-stream'
-    }
+    const { host } = request.headers
     if (host === undefined) done(new InvalidRequest({ Host: ['is required'] }))
     else if (hasTwoHosts(request.raw.rawHeaders))
       done(new InvalidRequest({ Host: ['is there more than once'] }))

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { InvalidRequest } from '../domain/errors.ts'
 import { HttpProblem } from './problem.ts'
 import { PROBLEMS } from './problems.ts'
@@ -14,8 +14,10 @@ export function acceptJson(app: FastifyInstance): void {
   acceptType(app, 'application/json', (request, body) =>
     body.length === 0 ? undefined : parseJson(decode(request, body)),
   )
-  acceptType(app, '*', () => {
-    throw new HttpProblem('unsupported-media-type', PROBLEMS['unsupported-media-type'].exampleDetail)
+  acceptType(app, '*', request => {
+    if (request.routeOptions.config.takesBody === true) {
+      throw new HttpProblem('unsupported-media-type', PROBLEMS['unsupported-media-type'].exampleDetail)
+    }
   })
 }
 
@@ -24,7 +26,6 @@ export function acceptForm(app: FastifyInstance): void {
   acceptType(app, 'application/x-www-form-urlencoded', (request, body) => parseForm(decode(request, body)))
 }
 
-/** An operation that takes no body passes over whatever comes: many clients send an empty one of some type. */
 function acceptType(
   app: FastifyInstance,
   type: string,
@@ -32,11 +33,22 @@ function acceptType(
 ): void {
   app.addContentTypeParser<Buffer>(type, { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, request.routeOptions.config.takesBody === true ? parse(request, body) : undefined)
+      done(null, parse(request, body))
     } catch (error) {
       done(error instanceof Error ? error : new Error('unknown'))
     }
   })
+}
+
+/**
+ * For operations that take no body: whatever comes, of whatever type, is passed over. Many clients send an empty
+ * body of some type, and Fastify refuses a type that it cannot read before anything is parsed.
+ */
+export function ignoreBody(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  if (request.headers['content-type'] !== undefined) {
+    request.raw.headers['content-type'] = 'application/octet-stream'
+  }
+  done()
 }
 
 function decode(request: FastifyRequest, body: Buffer): string {

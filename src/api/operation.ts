@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 
 import { Type, type Static, type TObject, type TSchema } from 'typebox'
 import { InvalidRequest, type FieldErrors } from '../domain/errors.ts'
 import type { Identity } from '../service/tokens.ts'
+import { ignoreBody } from './body.ts'
 import { parse, type Check } from './parse.ts'
 import { buildProblem } from './problem.ts'
 import { PROBLEMS, type ProblemName } from './problems.ts'
@@ -79,6 +80,8 @@ export function addOperation<O extends Operation>(
     url,
     config: { open: operation.open ?? false, takesBody: operation.body !== undefined },
     schema: toFastifySchema(operation),
+    // A GET has none anyway.
+    ...(operation.body === undefined && method !== 'GET' ? { onRequest: ignoreBody } : {}),
     handler: (request, reply) => {
       reply.raw.route = url
       const faults: FieldErrors[] = []

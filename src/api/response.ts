@@ -1,7 +1,14 @@
 import { ServerResponse, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import type { Socket } from 'node:net'
+import type * as net from 'node:net'
 import type { Metrics } from '../lib/metrics.ts'
 import { SECURITY_HEADERS } from './security.ts'
+
+declare module 'net' {
+  interface Socket {
+    /** To the last request that came over this connection. */
+    latestResponse?: ServerResponse
+  }
+}
 
 declare module 'http' {
   interface ServerResponse {
@@ -16,11 +23,9 @@ declare module 'http' {
 // oxlint-disable-next-line typescript/unbound-method
 const { writeHead: nodeWriteHead, end: nodeEnd } = ServerResponse.prototype
 
-const latest = new WeakMap<Socket, ServerResponse>()
-
 /** The answer to a request that came in whole on this connection and is not answered yet. */
-export function findResponseUnderWay(socket: Socket): ServerResponse | undefined {
-  const response = latest.get(socket)
+export function findResponseUnderWay(socket: net.Socket): ServerResponse | undefined {
+  const response = socket.latestResponse
   return response?.req.complete === true && !response.writableFinished ? response : undefined
 }
 
@@ -30,11 +35,11 @@ export function findResponseUnderWay(socket: Socket): ServerResponse | undefined
  */
 export function createResponseClass(metrics: Metrics): typeof ServerResponse {
   return class ApiResponse<Request extends IncomingMessage> extends ServerResponse<Request> {
-    readonly #startedAt = performance.now()
+    readonly #startedAt = this.#begin()
 
-    constructor(...args: ConstructorParameters<typeof ServerResponse<Request>>) {
-      super(...args)
-      latest.set(this.req.socket, this)
+    #begin(): number {
+      this.req.socket.latestResponse = this
+      return performance.now()
     }
 
     override writeHead(statusCode: number, ...rest: unknown[]): this {

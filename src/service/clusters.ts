@@ -24,7 +24,8 @@ import {
   type IdempotencyKey,
 } from './creations.ts'
 
-const NO_SUCH_CLUSTER = 'There is no such cluster.'
+/** Also for what is no id at all: word for word the same. */
+export const NO_SUCH_CLUSTER = 'There is no such cluster.'
 
 /** What users can do with clusters. */
 export class Clusters {

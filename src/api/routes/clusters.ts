@@ -4,7 +4,7 @@ import type { ClusterRequest } from '../../domain/cluster.ts'
 import { NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
-import type { Clusters } from '../../service/clusters.ts'
+import { NO_SUCH_CLUSTER, type Clusters } from '../../service/clusters.ts'
 import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
@@ -61,7 +61,7 @@ function sendJson(reply: FastifyReply, json: string): FastifyReply {
 function readClusterId(request: FastifyRequest): number {
   const { id } = request.params as { id: string }
   const parsed = parseId(id)
-  if (parsed === undefined) throw new NotFound('There is no such cluster.')
+  if (parsed === undefined) throw new NotFound(NO_SUCH_CLUSTER)
   return parsed
 }
 

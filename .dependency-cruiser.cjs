@@ -5,9 +5,11 @@ const ROOMS = {
   domain: [],
   lib: [],
   database: ['domain', 'lib'],
-  service: ['database', 'domain', 'lib'],
-  reconcile: ['database', 'domain', 'lib'],
+  // Of the launchers the contract alone; see below.
+  service: ['database', 'domain', 'lib', 'launchers'],
+  reconcile: ['database', 'domain', 'lib', 'launchers'],
   api: ['service', 'domain', 'lib'],
+  launchers: ['domain', 'lib'],
 }
 
 const rooms = Object.entries(ROOMS).map(([room, others]) => ({
@@ -32,10 +34,29 @@ module.exports = {
       },
     },
     {
+      name: 'launchers-by-their-contract',
+      comment: 'Only serve.ts and operate.ts know which engine there is.',
+      severity: 'error',
+      from: { path: '^src/(service|reconcile)/', pathNot: '[.]test[.]ts$' },
+      to: { path: '^src/launchers/', pathNot: '^src/launchers/launcher[.]ts$' },
+    },
+    {
+      name: 'no-launcher-knows-another',
+      severity: 'error',
+      from: { path: '^src/launchers/([^/]+)/' },
+      to: { path: '^src/launchers/[^/]+/', pathNot: '^src/launchers/$1/' },
+    },
+    {
+      name: 'runtimes-imports',
+      severity: 'error',
+      from: { path: '^src/runtimes[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(domain|lib)/' },
+    },
+    {
       name: 'config-imports',
       severity: 'error',
       from: { path: '^src/config[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(domain|lib|database)/' },
+      to: { path: '^src/', pathNot: '^src/(domain|lib|database|launchers/[^/]+/settings[.]ts)' },
     },
     {
       name: 'config-imports-types-of-database',

@@ -6,6 +6,7 @@ import { OperatorError } from './domain/errors.ts'
 import type { Quota } from './domain/quota.ts'
 import { closestWord } from './lib/closest-word.ts'
 import { errorCodeOf } from './lib/error-code.ts'
+import { parseAmount, parseWhole, setting, type Setting, type ValuesOf } from './lib/setting.ts'
 import { parseYaml } from './lib/yaml.ts'
 
 const ENGINES = ['none'] as const
@@ -29,17 +30,6 @@ export interface Config {
   /** How long an ended cluster can be looked up. */
   readonly retentionDays: number
 }
-
-/** One setting. Its name in the file is `key`, in the environment `CLUSTERS_` and the key in capitals. */
-interface Setting<Value> {
-  readonly default: Value
-  /** Completes "NAME must be ...". */
-  readonly allowed: string
-  /** `undefined`: the text is wrong. */
-  readonly parse: (text: string) => Value | undefined
-}
-
-const setting = <Value>(definition: Setting<Value>): Setting<Value> => definition
 
 const SETTINGS = {
   host: setting({ default: '127.0.0.1', allowed: 'an address or host name to listen on', parse: parseHost }),
@@ -108,7 +98,7 @@ const SETTINGS = {
 } as const
 
 type Key = keyof typeof SETTINGS
-type Values = { readonly [K in Key]: (typeof SETTINGS)[K]['default'] }
+type Values = ValuesOf<typeof SETTINGS>
 
 /** The same, typed so that a setting keeps the type of its own value when its key is a variable. */
 const BY_KEY: { readonly [K in Key]: Setting<Values[K]> } = SETTINGS
@@ -307,14 +297,4 @@ function isNetwork(text: string): boolean {
 function parseList(text: string, isAllowed: (item: string) => boolean): string[] | undefined {
   const items = text.split(',').map(item => item.trim())
   return items.every(isAllowed) ? items : undefined
-}
-
-function parseWhole(text: string, least: number, most: number): number | undefined {
-  if (!/^\d{1,9}$/.test(text)) return undefined
-  const value = Number(text)
-  return value >= least && value <= most ? value : undefined
-}
-
-function parseAmount(text: string): number | undefined {
-  return /^\d{1,9}(\.\d{1,6})?$/.test(text) ? Number(text) : undefined
 }

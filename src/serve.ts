@@ -12,10 +12,12 @@ import { Metrics } from './lib/metrics.ts'
 import { PasswordHasher } from './lib/password.ts'
 import { UndoStack } from './lib/undo-stack.ts'
 import { startSweeping } from './reconcile/sweep.ts'
+import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
 import { Clusters } from './service/clusters.ts'
 import type { Placement } from './service/creations.ts'
 import { FAILURE_DELAY_MS, Login } from './service/login.ts'
+import { Offer } from './service/offer.ts'
 import { Tokens } from './service/tokens.ts'
 import { Users } from './service/users.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
@@ -124,6 +126,7 @@ function createServices(
   })
   return {
     tokens,
+    offer: new Offer('none', collectRuntimes({ daskPython: 'python3', own: [] })),
     clusters: new Clusters(database, { clock, quota, placement: NO_ENGINE }),
     login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
     users: new Users(database, clock),

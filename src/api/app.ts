@@ -11,6 +11,7 @@ import type { Metrics } from '../lib/metrics.ts'
 import { version } from '../lib/version.ts'
 import type { Clusters } from '../service/clusters.ts'
 import type { Login } from '../service/login.ts'
+import type { Offer } from '../service/offer.ts'
 import type { Tokens } from '../service/tokens.ts'
 import type { Users } from '../service/users.ts'
 import { authenticate } from './authenticate.ts'
@@ -31,6 +32,7 @@ import { createHostCheck, HSTS_HEADER } from './security.ts'
 export interface AppOptions {
   readonly services: {
     readonly clusters: Clusters
+    readonly offer: Offer
     readonly tokens: Tokens
     readonly login: Login
     readonly users: Users

@@ -17,7 +17,10 @@ export async function findVisibleCluster(
 ): Promise<Cluster | undefined> {
   const query = trx
     .selectFrom('clusters')
-    .select(['id', 'creator_id as creatorId', 'name', 'cpus', 'memory', 'workers', 'status'])
+    .select([
+      ...(['id', 'creator_id as creatorId', 'name', 'cpus', 'memory', 'workers'] as const),
+      ...(['runtime', 'status', 'reason'] as const),
+    ])
     .where('id', '=', id)
     .where('creator_id', '=', userId)
   return await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst()

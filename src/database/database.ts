@@ -13,6 +13,14 @@ export interface Database {
    * `trx` alone, and wait for nothing but the database, for it holds up every other write.
    */
   transaction<T>(work: (trx: Transaction<Tables>) => Promise<T>): Promise<T>
+  /** Clusters, workers or tokens have changed, and it is on disk: says so in this process and to other servers. */
+  announceChange(): void
+  /**
+   * Calls `listener` soon after every change that was announced, here or by another server; several changes may
+   * become one call. It may miss one while a connection is down, so whoever listens looks now and then by itself.
+   * The returned function ends it.
+   */
+  onChange(listener: () => void): () => void
   /** Waits for the writes that were begun. */
   close(): Promise<void>
 }

@@ -10,11 +10,13 @@ export const COLUMN_TYPES = {
     timestamp: sql`text`,
     // NUMERIC keeps 10 as an integer and 0.5 as a double, so that JSON made in SQL says 10 and not 10.0.
     amount: sql`numeric`,
+    bytes: sql`blob`,
   },
   postgres: {
     id: sql`bigint`,
     timestamp: sql`timestamptz`,
     amount: sql`double precision`,
+    bytes: sql`bytea`,
   },
 } as const satisfies Record<Dialect, unknown>
 

@@ -12,6 +12,7 @@ import pg from 'pg'
 import { ConnectionLost, Unavailable } from '../domain/errors.ts'
 import { toTimestamp } from '../lib/clock.ts'
 import { WriteQueue } from './group.ts'
+import { PostgresChanges } from './postgres-changes.ts'
 import type { OpenedDatabase } from './database.ts'
 import type { Tables } from './tables.ts'
 
@@ -213,6 +214,11 @@ export function openPostgres(url: string): OpenedDatabase {
     },
   })
   const queue = new WriteQueue(db)
+  // A listener waits for as long as there is nothing to hear.
+  const { query_timeout: _, ...listening } = config
+  const changes = new PostgresChanges(listening, (channel, payload) =>
+    reader.rows('select pg_notify($1, $2)', [channel, payload]),
+  )
 
   return {
     dialect: 'postgres',
@@ -221,9 +227,14 @@ export function openPostgres(url: string): OpenedDatabase {
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       reader.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
+    announceChange: () => {
+      changes.announce()
+    },
+    onChange: listener => changes.subscribe(listener),
     settle: () => undefined,
     close: async () => {
       await queue.idle()
+      await changes.close()
       await reader.close()
       await pool.end()
     },

@@ -11,6 +11,7 @@ import {
   type QueryResult,
 } from 'kysely'
 import { Unavailable } from '../domain/errors.ts'
+import { Changes } from './changes.ts'
 import type { OpenedDatabase } from './database.ts'
 import type { Tables } from './tables.ts'
 import { ReadTurn } from './turn.ts'
@@ -174,6 +175,7 @@ export function openSqlite(path: string): OpenedDatabase {
   }))
   const writes = createKysely((sql, parameters) => Promise.resolve(connection.execute(sql, parameters)), turn)
   const queue = new WriteQueue(writes)
+  const changes = new Changes()
 
   return {
     dialect: 'sqlite',
@@ -182,6 +184,10 @@ export function openSqlite(path: string): OpenedDatabase {
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       turn.rows(sql, parameters) as Promise<readonly Row[]>,
     transaction: work => queue.transaction(work),
+    announceChange: () => {
+      changes.announce()
+    },
+    onChange: listener => changes.subscribe(listener),
     settle: () => {
       connection.exec(`pragma busy_timeout = ${BUSY_TIMEOUT_MS.settled}`)
     },

@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 import type { ClusterReason, ClusterStatus } from '../domain/cluster.ts'
+import type { WorkerEndReason, WorkerId, WorkerRole, WorkerStatus } from '../domain/worker.ts'
 import type { Timestamp } from '../lib/clock.ts'
 
 /** The tables as rows are read and written, the same on both databases. */
@@ -8,6 +9,9 @@ export interface Tables {
   users: UsersTable
   tokens: TokensTable
   clusters: ClustersTable
+  workers: WorkersTable
+  outputs: OutputsTable
+  leases: LeasesTable
   events: EventsTable
   idempotency_keys: IdempotencyKeysTable
 }
@@ -77,9 +81,57 @@ interface ClustersTable {
   started_at: Timestamp | null
   ready_at: Timestamp | null
   ended_at: Timestamp | null
+  /** Its creator has deleted it: it is forgotten in the transaction that records its end. */
+  deletes_on_end: Generated<0 | 1>
 }
 
-/** One row for every change of status. It outlives its cluster, so `cluster_id` is no foreign key. */
+/** One row for every launch. It outlives its cluster, for it tells what was used, so `cluster_id` is no foreign key. */
+interface WorkersTable {
+  id: WorkerId
+  cluster_id: number
+  creator_id: number
+  role: WorkerRole
+  /** Which of the cluster's workers it is, from 0 on; its index for users. */
+  seat: number
+  status: WorkerStatus
+  /** The last one on its seat; no cluster has two of those on one seat. */
+  is_latest: 0 | 1
+  /** How many on this seat have failed in a row, this one included should it fail. */
+  attempt: number
+  /** Which scheduler it was launched for: it cannot work for another one. */
+  scheduler_id: WorkerId | null
+  cpus: number
+  memory: number
+  node: string | null
+  address: string | null
+  exit_code: number | null
+  signal: string | null
+  reason: WorkerEndReason | null
+  message: string | null
+  /** What it has used by its end, where the engine can tell. */
+  cpu_seconds: number | null
+  peak_memory_bytes: number | null
+  created_at: Timestamp
+  started_at: Timestamp | null
+  ended_at: Timestamp | null
+}
+
+/** The end of what a worker printed, kept from before the engine forgets it. */
+interface OutputsTable {
+  worker_id: WorkerId
+  cluster_id: number
+  output: Uint8Array
+}
+
+/** Which server runs the passes of a home. */
+interface LeasesTable {
+  home: string
+  /** Random, new with each start of a server. */
+  holder: string
+  expires_at: Timestamp
+}
+
+/** One row for every change of status or reason. It outlives its cluster, so `cluster_id` is no foreign key. */
 interface EventsTable {
   id: number
   cluster_id: number

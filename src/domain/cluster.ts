@@ -53,6 +53,25 @@ export function isLive(status: ClusterStatus): boolean {
   return FOLLOWS[status].length > 0
 }
 
+/** The reasons for which a cluster ends as it was meant to. */
+const GOOD_ENDS: readonly ClusterReason[] = [
+  'stopped_by_user',
+  'stopped_by_administrator',
+  'completed',
+  'idle_timeout',
+  'lifetime_reached',
+]
+
+/** What a cluster that was asked to end for this reason is when it is gone. */
+export function endStatusOf(reason: ClusterReason): 'stopped' | 'failed' {
+  return GOOD_ENDS.includes(reason) ? 'stopped' : 'failed'
+}
+
+/** Whether a cluster in `from` may still come to `to`; it is there when they are the same. */
+export function canReach(from: ClusterStatus, to: ClusterStatus): boolean {
+  return from === to || FOLLOWS[from].some(next => canReach(next, to))
+}
+
 /** A cluster as a creator asked for it, after validation. */
 export interface ClusterRequest {
   /** CPUs per worker. */
@@ -77,5 +96,7 @@ export interface Cluster {
   readonly cpus: number
   readonly memory: number
   readonly workers: number
+  readonly runtime: string
   readonly status: ClusterStatus
+  readonly reason: ClusterReason
 }

@@ -1,7 +1,47 @@
 import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT_BYTES } from './limits.ts'
 
-/** What the workers of a cluster run. */
-export const RUNTIMES = ['idle', 'command', 'dask'] as const
+/**
+ * What the workers of a cluster run, as data. Commands, URLs and the address may hold placeholders such as
+ * `{cpus}`; reconcile/spec.ts says which.
+ */
+export interface Runtime {
+  readonly name: string
+  /** One sentence, for the form that creates clusters. */
+  readonly description: string
+  /** `undefined`: each cluster brings its own. */
+  readonly command: readonly string[] | undefined
+  /** The one extra worker that the others connect to, and its size. */
+  readonly scheduler:
+    { readonly command: readonly string[]; readonly cpus: number; readonly memory: number } | undefined
+  /** Names of the ports that the scheduler listens on. */
+  readonly ports: readonly string[]
+  /** Where a client connects; needs a scheduler. */
+  readonly address: string | undefined
+  /** `undefined`: a worker is ready when its program has started. */
+  readonly readiness: Readiness | undefined
+  /** `undefined`: nobody can tell, so there is no idle timeout. */
+  readonly idleness: Idleness | undefined
+  /** `always`: a worker that ends is replaced. `never`: the cluster ends with its workers. */
+  readonly restart: 'always' | 'never'
+  /** A cluster that is not running so long after its first worker was placed has failed. */
+  readonly startTimeoutSeconds: number
+  /** Ends with 0 where the runtime's program can run; else `missing` says what to install. */
+  readonly check: { readonly command: readonly string[]; readonly missing: string } | undefined
+}
+
+/** The scheduler's own word: JSON with how many workers it has. */
+export interface Readiness {
+  readonly url: string
+  /** The field with their number. */
+  readonly count: string
+}
+
+/** JSON whose fields tell whether anything is being done. */
+export interface Idleness {
+  readonly url: string
+  /** It is busy while one of these is not 0. */
+  readonly busy: readonly string[]
+}
 
 /** Variables that every worker gets from us; a user's environment may not set them. */
 const RESERVED_VARIABLE_PREFIX = 'CLUSTER_'
@@ -9,13 +49,16 @@ const RESERVED_VARIABLE_PREFIX = 'CLUSTER_'
 const utf8 = new TextEncoder()
 
 /**
- * Why a command cannot be run as it stands, or `undefined`. `command` is required for the runtime
- * `command`, and only there.
+ * Why a command cannot be run as it stands, or `undefined`. It is required where the runtime has none of its
+ * own, and only there.
  */
-export function commandProblem(runtime: string, command: readonly string[] | null): string | undefined {
-  if (runtime === 'command' && command === null) return 'is required for the runtime command'
-  if (command === null) return undefined
-  if (runtime !== 'command') return `is only for the runtime command, not for ${runtime}`
+export function commandProblem(
+  { name, command: ofRuntime }: Pick<Runtime, 'name' | 'command'>,
+  command: readonly string[] | null,
+): string | undefined {
+  const bringsItsOwn = ofRuntime !== undefined
+  if (command === null) return bringsItsOwn ? undefined : `is required for the runtime ${name}`
+  if (bringsItsOwn) return `is only for the runtime command, not for ${name}`
   if (command[0] === '') return 'must begin with the name of a program'
   if (!command.every(isPassable)) return IMPASSABLE
   const bytes = command.reduce((sum, word) => sum + utf8.encode(word).length, 0)

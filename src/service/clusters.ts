@@ -45,12 +45,14 @@ export class Clusters {
    * same request, resolves to that request's first answer. Rejects with `QuotaExceeded` or
    * `IdempotencyConflict`.
    */
-  create(
+  async create(
     user: User,
     request: ClusterRequest,
     idempotencyKey: IdempotencyKey | undefined,
   ): Promise<CreatedCluster> {
-    return this.#creations.add({ user, request, idempotencyKey })
+    const created = await this.#creations.add({ user, request, idempotencyKey })
+    this.#database.announceChange()
+    return created
   }
 
   /** Rejects with the same `NotFound` whether there is none or somebody else created it. */

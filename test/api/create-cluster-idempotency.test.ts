@@ -119,14 +119,14 @@ test.each([
   ['memory', 2],
   ['name', 'x'],
   ['workers', 2],
-  ['runtime', 'dask'],
+  ['runtime', 'idle'],
   ['environment', { A: '' }],
   ['idle_timeout_seconds', 1],
   ['lifetime_seconds', 1],
 ])('takes a request with another %s for another one', async (field, value) => {
   const key = `differs in ${field}`
-  await post(alice, key)
-  expectProblem(await post(alice, key, { [field]: value }), 'idempotency-conflict')
+  await post(alice, key, { runtime: 'dask' })
+  expectProblem(await post(alice, key, { runtime: 'dask', [field]: value }), 'idempotency-conflict')
 })
 
 test.each([

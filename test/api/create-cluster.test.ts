@@ -70,10 +70,17 @@ test('keeps every field that is given', async () => {
     runtime: 'command',
     command: ['python3', '-c', 'print("grüße 😀")', ''],
     environment: { LEVEL: 'debug', _X1: 'ä\n"\\', EMPTY: '', __proto__x: 'y' },
-    idle_timeout_seconds: 1,
     lifetime_seconds: 31_536_000,
   }
   expect(await alice.createCluster(fields)).toMatchObject(fields)
+  const dask = { runtime: 'dask', idle_timeout_seconds: 1 }
+  expect(await alice.createCluster(dask)).toMatchObject(dask)
+})
+
+test('refuses an idle timeout where nobody can tell when it is idle', async () => {
+  expect(errorsOf(await post({ runtime: 'idle', idle_timeout_seconds: 60 }))).toEqual({
+    idle_timeout_seconds: ['is not for the runtime idle: nobody can tell when it is idle'],
+  })
 })
 
 test('takes a cluster that was read back: null asks for the default', async () => {
@@ -111,7 +118,8 @@ test.each([
   ['lifetime_seconds', 1],
   ['idle_timeout_seconds', 31_536_000],
 ])('takes %s at its bound: %s', async (field, value) => {
-  expect(await alice.createCluster({ [field]: value })).toMatchObject({ [field]: value })
+  const runtime = field === 'idle_timeout_seconds' ? 'dask' : 'idle'
+  expect(await alice.createCluster({ runtime, [field]: value })).toMatchObject({ [field]: value })
 })
 
 test('takes names that are taken: they need not be unique', async () => {
@@ -167,7 +175,7 @@ test.each([
   ['name', null, 'must be 1 to 63 letters, digits, dots, dashes or underscores'],
   ['name', 7, 'must be 1 to 63 letters, digits, dots, dashes or underscores'],
   ['runtime', 'spark', 'must be one of idle, command, dask'],
-  ['runtime', null, 'must be one of idle, command, dask'],
+  ['runtime', null, 'must be a text'],
   ['runtime', 'toString', 'must be one of idle, command, dask'],
 ])('refuses %s %j: %s', async (field, value, message) => {
   const problem = expectProblem(await post({ [field]: value }), 'invalid-request')

@@ -224,7 +224,7 @@ test('opening a database a second time changes nothing', async () => {
   const first = await openDatabase(location)
   const before = await describeDatabase(first.reads)
   expect(before).toMatchObject({
-    migrations: [{ name: '0001-initial' }],
+    migrations: [{ name: '0001-initial' }, { name: '0002-workers' }],
     counters: [{ id: 1, last_user_id: 0 }],
   })
   const second = await openDatabase(location)

@@ -5,6 +5,7 @@ import { NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
 import { NO_SUCH_CLUSTER, type Clusters } from '../../service/clusters.ts'
+import type { Offer } from '../../service/offer.ts'
 import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
@@ -21,7 +22,10 @@ type Body = Static<typeof clusterRequestSchema>
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
-export function addClusterRoutes(app: FastifyInstance, { clusters }: { clusters: Clusters }): void {
+export function addClusterRoutes(
+  app: FastifyInstance,
+  { clusters, offer }: { clusters: Clusters; offer: Offer },
+): void {
   addOperation(
     app,
     createCluster,
@@ -31,7 +35,7 @@ export function addClusterRoutes(app: FastifyInstance, { clusters }: { clusters:
       const cluster = await clusters.create(identityOf(request).user, clusterRequest, idempotencyKey)
       return sendJson(reply.code(201).header('location', `/clusters/${cluster.id}`), cluster.json)
     },
-    checkFor,
+    request => checkFor(request, offer),
   )
 
   addOperation(app, listClusters, async ({ query, request, reply }) => {
@@ -65,19 +69,29 @@ function readClusterId(request: FastifyRequest): number {
   return parsed
 }
 
-/** What a schema cannot say: the creator is the caller, and what belongs together. */
-function checkFor(request: FastifyRequest): Check<typeof clusterRequestSchema> {
+/** What a schema cannot say: the creator is the caller, what belongs together, and what can run here. */
+function checkFor(request: FastifyRequest, offer: Offer): Check<typeof clusterRequestSchema> {
   const { user } = identityOf(request)
-  return ({ creator, runtime = 'idle', command, environment, ...rest }) => ({
-    creator: creator !== undefined && creator !== user.id ? 'must be your own user id' : undefined,
-    memory: memoryHint(request.body, rest.memory),
+  return ({ creator, runtime = 'idle', command, environment, ...rest }) => {
+    const { memory, ...impossible } = offer.listProblems({
+      runtime,
+      cpus: rest.cpus,
+      memory: rest.memory,
+      workers: rest.workers ?? 1,
+      idleTimeoutSeconds: rest.idle_timeout_seconds ?? null,
+    })
+    const known = offer.findRuntime(runtime)
     // One that is faulty in itself is named already.
-    command: isFaulty(request.body, 'command', command)
-      ? undefined
-      : commandProblem(runtime, command ?? null),
-    environment: environment && environmentProblem(environment),
-    'Idempotency-Key': idempotencyKeyProblem(request.headers['idempotency-key']),
-  })
+    const isJudged = known !== undefined && !isFaulty(request.body, 'command', command)
+    return {
+      ...impossible,
+      creator: creator !== undefined && creator !== user.id ? 'must be your own user id' : undefined,
+      memory: memoryHint(request.body, rest.memory) ?? memory,
+      command: isJudged ? commandProblem(known, command ?? null) : undefined,
+      environment: environment && environmentProblem(environment),
+      'Idempotency-Key': idempotencyKeyProblem(request.headers['idempotency-key']),
+    }
+  }
 }
 
 /** Whether the field was sent and is not valid. */

@@ -9,7 +9,6 @@ import {
   MAX_WORKERS,
   NAME_PATTERN,
 } from '../../domain/limits.ts'
-import { RUNTIMES } from '../../domain/runtime.ts'
 import type { Operation } from '../operation.ts'
 import { pageQuery } from '../paging.ts'
 
@@ -62,7 +61,9 @@ export const clusterRequestSchema = Type.Object(
     memory,
     name: Type.Optional(name),
     workers: Type.Optional(Type.Integer({ ...workers, default: 1 })),
-    runtime: Type.Optional(Type.Enum([...RUNTIMES], { description: runtimeDescription, default: 'idle' })),
+    runtime: Type.Optional(
+      Type.String({ description: `${runtimeDescription} \`GET /runtimes\` lists them.`, default: 'idle' }),
+    ),
     command: Type.Optional(nullable(command)),
     environment: Type.Optional(environment),
     idle_timeout_seconds: Type.Optional(nullable(idleTimeout)),

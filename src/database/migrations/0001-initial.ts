@@ -163,6 +163,6 @@ function between(column: string, least: number, most: number) {
   return sql`${sql.ref(column)} between ${sql.lit(least)} and ${sql.lit(most)}`
 }
 
-function oneOf(column: string, words: readonly string[]) {
+export function oneOf(column: string, words: readonly string[]) {
   return sql`${sql.ref(column)} in (${sql.join(words.map(word => sql.lit(word)))})`
 }

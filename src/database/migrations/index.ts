@@ -1,12 +1,14 @@
 import type { Kysely, Migration } from 'kysely'
 import type { Dialect } from '../dialect.ts'
 import { up as initial } from './0001-initial.ts'
+import { up as workers } from './0002-workers.ts'
 
 type Up = (db: Kysely<unknown>, dialect: Dialect) => Promise<void>
 
 /** In order. A migration that has been released is never changed: add the next one. */
 const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0001-initial': initial,
+  '0002-workers': workers,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

@@ -1,0 +1,84 @@
+import type { Runtime } from './domain/runtime.ts'
+
+/** What workers can run: what is built in, and what the operator defines. */
+
+const idle: Runtime = {
+  name: 'idle',
+  description: 'Holds its place until it is stopped.',
+  command: ['sleep', 'infinity'],
+  scheduler: undefined,
+  ports: [],
+  address: undefined,
+  readiness: undefined,
+  idleness: undefined,
+  restart: 'always',
+  startTimeoutSeconds: 60,
+  check: undefined,
+}
+
+const command: Runtime = {
+  name: 'command',
+  description: 'Runs a command of yours on each worker, and ends with it.',
+  command: undefined,
+  scheduler: undefined,
+  ports: [],
+  address: undefined,
+  readiness: undefined,
+  idleness: undefined,
+  restart: 'never',
+  startTimeoutSeconds: 60,
+  check: undefined,
+}
+
+/** `python` has the module `distributed`; a path, or a name that is looked up in PATH. */
+function dask(python: string): Runtime {
+  return {
+    name: 'dask',
+    description: 'A Dask scheduler and its workers, for a Dask client to compute on.',
+    scheduler: {
+      command: [
+        ...[python, '-m', 'distributed.cli.dask_scheduler'],
+        ...['--host', '{listen_host}', '--port', '{scheduler_port}'],
+        ...['--dashboard-address', '{listen_host}:{http_port}'],
+      ],
+      cpus: 1,
+      memory: 2,
+    },
+    command: [
+      ...[python, '-m', 'distributed.cli.dask_worker', '{address}'],
+      ...['--host', '{listen_host}', '--name', 'worker-{index}', '--no-nanny'],
+      ...['--nthreads', '{cpus}', '--memory-limit', '{memory_bytes}', '--local-directory', '.'],
+      // Without it every worker serves its pages to the network.
+      ...['--dashboard-address', '{listen_host}:0'],
+    ],
+    ports: ['scheduler_port', 'http_port'],
+    address: 'tcp://{scheduler_host}:{scheduler_port}',
+    readiness: { url: 'http://{scheduler_host}:{http_port}/json/counts.json', count: 'workers' },
+    idleness: {
+      url: 'http://{scheduler_host}:{http_port}/json/counts.json',
+      busy: ['processing', 'waiting', 'unrunnable'],
+    },
+    restart: 'always',
+    startTimeoutSeconds: 120,
+    check: {
+      command: [
+        python,
+        '-c',
+        'import sys, importlib.util as u; sys.exit(u.find_spec("distributed") is None)',
+      ],
+      missing:
+        `dask needs a Python with the module distributed, and ${python} is none: install it ` +
+        '(pip install distributed, or on Debian apt install python3-distributed), ' +
+        'or set CLUSTERS_DASK_PYTHON to a Python that has it (on Debian /usr/bin/python3).',
+    },
+  }
+}
+
+/** By name. The operator's own win over what is built in. */
+export function collectRuntimes(options: {
+  daskPython: string
+  own: readonly Runtime[]
+}): ReadonlyMap<string, Runtime> {
+  const all = [idle, command, dask(options.daskPython), ...options.own]
+  return new Map(all.map(runtime => [runtime.name, runtime]))
+}

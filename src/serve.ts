@@ -16,6 +16,7 @@ import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
 import { Clusters } from './service/clusters.ts'
 import type { Placement } from './service/creations.ts'
+import { Lifecycle } from './service/lifecycle.ts'
 import { FAILURE_DELAY_MS, Login } from './service/login.ts'
 import { Offer } from './service/offer.ts'
 import { Tokens } from './service/tokens.ts'
@@ -124,9 +125,11 @@ function createServices(
       log.warn({ err: error }, 'the last use of tokens was not written')
     },
   })
+  const offer = new Offer('none', collectRuntimes({ daskPython: 'python3', own: [] }))
   return {
     tokens,
-    offer: new Offer('none', collectRuntimes({ daskPython: 'python3', own: [] })),
+    offer,
+    lifecycle: new Lifecycle(database, { clock, quota, offer }),
     clusters: new Clusters(database, { clock, quota, placement: NO_ENGINE }),
     login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
     users: new Users(database, clock),

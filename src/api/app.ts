@@ -10,6 +10,7 @@ import type { Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import { version } from '../lib/version.ts'
 import type { Clusters } from '../service/clusters.ts'
+import type { Lifecycle } from '../service/lifecycle.ts'
 import type { Login } from '../service/login.ts'
 import type { Offer } from '../service/offer.ts'
 import type { Tokens } from '../service/tokens.ts'
@@ -32,6 +33,7 @@ import { createHostCheck, HSTS_HEADER } from './security.ts'
 export interface AppOptions {
   readonly services: {
     readonly clusters: Clusters
+    readonly lifecycle: Lifecycle
     readonly offer: Offer
     readonly tokens: Tokens
     readonly login: Login

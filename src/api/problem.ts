@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import {
+  ClusterEnded,
   IdempotencyConflict,
   InvalidRequest,
   NotAuthenticated,
@@ -96,6 +97,7 @@ function toAnswer(error: Error & Partial<FastifyError>): Answer {
   }
   if (error instanceof NotFound) return { name: 'not-found', detail }
   if (error instanceof QuotaExceeded) return { name: 'quota-exceeded', detail, fields: { ...error.refusal } }
+  if (error instanceof ClusterEnded) return { name: 'cluster-ended', detail }
   if (error instanceof IdempotencyConflict) {
     return { name: 'idempotency-conflict', detail, fields: { cluster: `/clusters/${error.clusterId}` } }
   }

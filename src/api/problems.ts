@@ -69,7 +69,7 @@ export const PROBLEMS = {
   'quota-exceeded': {
     status: 409,
     title: 'Quota exceeded',
-    happened: 'With this you would have more at once than your quota allows. Nothing was created.',
+    happened: 'With this you would have more at once than your quota allows. Nothing was created or changed.',
     mend: 'Delete a cluster you no longer need, or ask an administrator for a larger quota. `limit` names the limit; `GET /users/me` shows what you use.',
     exampleDetail:
       'Your quota allows 16 CPUs at once; you use 10 and asked for 10 more. Delete a cluster, or ask an administrator for a larger quota.',
@@ -82,6 +82,13 @@ export const PROBLEMS = {
     mend: 'Use a new key for a new request. `cluster` is what the key created.',
     exampleDetail: 'This Idempotency-Key was used for another request, which created /clusters/7.',
     exampleFields: { cluster: '/clusters/7' },
+  },
+  'cluster-ended': {
+    status: 409,
+    title: 'Cluster ended',
+    happened: 'The cluster is stopping or has ended, so its number of workers stays as it is.',
+    mend: 'Create a new cluster with as many workers as you need. A new name can be given at any time.',
+    exampleDetail: 'The cluster is stopping: it cannot grow or shrink any more.',
   },
   'body-too-large': {
     status: 413,

@@ -51,6 +51,17 @@ export function findVisibleClusterJson(
   return findVisibleQuery.read(database, { id, userId }).then(([row]) => row?.body)
 }
 
+/** In the transaction that has locked it. */
+export async function readClusterJson(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  id: number,
+): Promise<ClusterJson> {
+  const [json] = await listNewClustersJson(trx, dialect, { firstId: id, count: 1 })
+  if (json === undefined) throw new Error(`cluster ${id} is locked, and not there`)
+  return json
+}
+
 export interface ClusterFilter {
   readonly status: ClusterStatus | undefined
   readonly name: string | undefined

@@ -1,3 +1,4 @@
+import type { ClusterStatus } from './cluster.ts'
 import type { QuotaRefusal } from './quota.ts'
 
 /** Messages by field: all that is wrong with a request, at once. */
@@ -74,6 +75,17 @@ export class IdempotencyConflict extends Error {
   constructor(clusterId: number) {
     super(`This Idempotency-Key was used for another request, which created /clusters/${clusterId}.`)
     this.clusterId = clusterId
+  }
+}
+
+/** It is ending or has ended, and stays as large as it was. */
+export class ClusterEnded extends Error {
+  override readonly name = 'ClusterEnded'
+
+  constructor(status: ClusterStatus) {
+    super(
+      `The cluster ${status === 'failed' ? 'has failed' : `is ${status}`}: it cannot grow or shrink any more.`,
+    )
   }
 }
 

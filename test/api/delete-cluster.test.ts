@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../support/caller.ts'
 import { expectProblem, withoutRequestId } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
+import { recordLaunch } from '../support/worker-rows.ts'
 
 let server: TestServer
 let alice: Caller
@@ -13,6 +14,11 @@ beforeAll(async () => {
   betty = await server.user()
 })
 afterAll(() => server.stop())
+
+async function isMarkedForDeletion(id: number): Promise<boolean> {
+  const query = server.database.reads.selectFrom('clusters').select('deletes_on_end').where('id', '=', id)
+  return (await query.executeTakeFirstOrThrow()).deletes_on_end === 1
+}
 
 test('forgets a cluster of which nothing was launched at once, with 204 and no body', async () => {
   const { id } = await alice.createCluster()
@@ -26,6 +32,34 @@ test('forgets a cluster of which nothing was launched at once, with 204 and no b
 test('works with the slash at the end', async () => {
   const { id } = await alice.createCluster()
   expect((await alice.delete(`/clusters/${id}/`)).status).toBe(204)
+})
+
+test('forgets a cluster that has ended', async () => {
+  const { id } = await alice.createCluster()
+  await alice.post(`/clusters/${id}/stop`)
+  expect((await alice.delete(`/clusters/${id}`)).status).toBe(204)
+  expectProblem(await alice.get(`/clusters/${id}`), 'not-found')
+})
+
+test('stops a cluster with a worker, which stays visible until that is gone', async () => {
+  const { id } = await alice.createCluster()
+  await recordLaunch(server.database, { clusterId: id, creatorId: alice.id })
+  const answer = await alice.delete(`/clusters/${id}`)
+  expect(answer.status).toBe(202)
+  expect(answer.body).toMatchObject({ id, status: 'stopping', reason: 'stopped_by_user', ended_at: null })
+  const again = await alice.delete(`/clusters/${id}`)
+  expect([again.status, again.body]).toEqual([202, answer.body])
+  expect((await alice.get(`/clusters/${id}`)).body).toEqual(answer.body)
+  expect(await isMarkedForDeletion(id)).toBe(true)
+})
+
+test('one that is stopping already is to be forgotten at its end, too', async () => {
+  const { id } = await alice.createCluster()
+  await recordLaunch(server.database, { clusterId: id, creatorId: alice.id })
+  await alice.post(`/clusters/${id}/stop`)
+  expect(await isMarkedForDeletion(id)).toBe(false)
+  expect((await alice.delete(`/clusters/${id}`)).status).toBe(202)
+  expect(await isMarkedForDeletion(id)).toBe(true)
 })
 
 test('never gives an id a second time, not even that of the newest', async () => {

@@ -48,6 +48,17 @@ const MATRIX: Readonly<Record<string, Row>> = {
   listClusters: { path: at('/clusters'), statuses: tokenOnly(200, 200, 200) },
   getCluster: { make: 'cluster', path: ({ id }) => `/clusters/${id}`, statuses: tokenOnly(404, 200, 404) },
   deleteCluster: { make: 'cluster', path: ({ id }) => `/clusters/${id}`, statuses: tokenOnly(404, 204, 404) },
+  updateCluster: {
+    make: 'cluster',
+    path: ({ id }) => `/clusters/${id}`,
+    body: () => ({ name: 'other' }),
+    statuses: tokenOnly(404, 200, 404),
+  },
+  stopCluster: {
+    make: 'cluster',
+    path: ({ id }) => `/clusters/${id}/stop`,
+    statuses: tokenOnly(404, 202, 404),
+  },
   listTokens: { path: at('/tokens'), statuses: tokenOnly(200, 200, 200) },
   createToken: { path: at('/tokens'), body: () => ({ name: 'x' }), statuses: tokenOnly(201, 201, 201) },
   deleteToken: { make: 'token', path: ({ id }) => `/tokens/${id}`, statuses: tokenOnly(404, 204, 404) },

@@ -51,6 +51,10 @@ export class Caller {
     return this.call('POST', path, { ...(body === undefined ? {} : { body }), ...options })
   }
 
+  patch(path: string, body?: unknown, options: CallOptions = {}): Promise<Answer> {
+    return this.call('PATCH', path, { ...(body === undefined ? {} : { body }), ...options })
+  }
+
   delete(path: string, options: CallOptions = {}): Promise<Answer> {
     return this.call('DELETE', path, options)
   }

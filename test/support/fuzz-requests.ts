@@ -41,6 +41,7 @@ function fieldName(random: Random): string {
 const BODIES: Readonly<Record<string, object>> = {
   createCluster: { creator: 1, cpus: 1, memory: 1 },
   createToken: { name: 'x' },
+  updateCluster: { workers: 2 },
   login: { username: 'alice', password: 'hunter2' },
 }
 

@@ -5,6 +5,7 @@ import { NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
 import { NO_SUCH_CLUSTER, type Clusters } from '../../service/clusters.ts'
+import type { Lifecycle } from '../../service/lifecycle.ts'
 import type { Offer } from '../../service/offer.ts'
 import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
 import { addOperation, identityOf } from '../operation.ts'
@@ -15,6 +16,8 @@ import {
   deleteCluster,
   getCluster,
   listClusters,
+  stopCluster,
+  updateCluster,
   type clusterRequestSchema,
 } from '../schemas/cluster.ts'
 
@@ -24,7 +27,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function addClusterRoutes(
   app: FastifyInstance,
-  { clusters, offer }: { clusters: Clusters; offer: Offer },
+  { clusters, lifecycle, offer }: { clusters: Clusters; lifecycle: Lifecycle; offer: Offer },
 ): void {
   addOperation(
     app,
@@ -50,10 +53,32 @@ export function addClusterRoutes(
     sendJson(reply, await clusters.get(identityOf(request).user, readClusterId(request))),
   )
 
-  addOperation(app, deleteCluster, async ({ request, reply }) => {
-    await clusters.delete(identityOf(request).user, readClusterId(request))
-    return reply.code(204).send()
+  addLifecycleRoutes(app, lifecycle)
+}
+
+function addLifecycleRoutes(app: FastifyInstance, lifecycle: Lifecycle): void {
+  addOperation(
+    app,
+    updateCluster,
+    async ({ body, request, reply }) =>
+      sendJson(reply, await lifecycle.update(identityOf(request).user, readClusterId(request), body)),
+    ({ body }) =>
+      () => ({ body: isEmpty(body) ? 'must have workers, name or both' : undefined }),
+  )
+
+  addOperation(app, stopCluster, async ({ request, reply }) => {
+    const { json, hadEnded } = await lifecycle.stop(identityOf(request).user, readClusterId(request))
+    return sendJson(reply.code(hadEnded ? 200 : 202), json)
   })
+
+  addOperation(app, deleteCluster, async ({ request, reply }) => {
+    const stopping = await lifecycle.delete(identityOf(request).user, readClusterId(request))
+    return stopping === undefined ? reply.code(204).send() : sendJson(reply.code(202), stopping)
+  })
+}
+
+function isEmpty(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Object.keys(body).length === 0
 }
 
 /** The database has made the JSON already. */

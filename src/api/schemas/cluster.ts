@@ -192,11 +192,66 @@ export const getCluster = {
   answers: { 200: { description: 'The cluster', schema: clusterSchema, example: clusterExample } },
 } as const satisfies Operation
 
+export const updateCluster = {
+  id: 'updateCluster',
+  method: 'PATCH',
+  url: '/clusters/:id',
+  summary: 'Grow, shrink or rename a cluster of yours',
+  description:
+    'Workers are launched or ended afterwards, those with the highest index first. A cluster that is stopping or has ended takes a new name only.',
+  tag: 'clusters',
+  body: Type.Object(
+    { workers: Type.Optional(workers), name: Type.Optional(name) },
+    { title: 'ClusterChanges', additionalProperties: false, minProperties: 1 },
+  ),
+  bodyExample: { workers: 4 },
+  answers: {
+    200: { description: 'The cluster', schema: clusterSchema, example: { ...clusterExample, workers: 4 } },
+  },
+  problems: ['quota-exceeded', 'cluster-ended'],
+} as const satisfies Operation
+
+const stoppingExample = {
+  ...clusterExample,
+  status: 'stopping',
+  reason: 'stopped_by_user',
+  message: null,
+  engine: 'local',
+  started_at: '2026-11-23T10:00:01.000Z',
+}
+
+export const stopCluster = {
+  id: 'stopCluster',
+  method: 'POST',
+  url: '/clusters/:id/stop',
+  summary: 'Stop a cluster of yours',
+  description:
+    'May be sent again. It is `stopping` until its workers are confirmed gone, and counts for your quota until then; where none runs it is `stopped` at once.',
+  tag: 'clusters',
+  answers: {
+    200: {
+      description: 'The cluster, which had ended already',
+      schema: clusterSchema,
+      example: { ...stoppingExample, status: 'stopped', ended_at: '2026-11-23T11:00:00.000Z' },
+    },
+    202: { description: 'The cluster', schema: clusterSchema, example: stoppingExample },
+  },
+} as const satisfies Operation
+
 export const deleteCluster = {
   id: 'deleteCluster',
   method: 'DELETE',
   url: '/clusters/:id',
   summary: 'Delete a cluster of yours',
+  description:
+    'Once is enough: while workers of it run, it is stopped, and forgotten as soon as they are confirmed gone.',
   tag: 'clusters',
-  answers: { 204: { description: 'It is gone.' } },
+  answers: {
+    202: {
+      description: 'The cluster, which is stopped first',
+      schema: clusterSchema,
+      example: stoppingExample,
+    },
+    204: { description: 'It is gone.' },
+  },
 } as const satisfies Operation

@@ -1,0 +1,158 @@
+import type { Transaction } from 'kysely'
+import { readClusterJson, type ClusterJson } from '../database/cluster-json.ts'
+import {
+  hasUnendedWorker,
+  markForDeletion,
+  moveCluster,
+  updateNameAndWorkers,
+} from '../database/cluster-lifecycle.ts'
+import { deleteCluster, findVisibleCluster } from '../database/clusters.ts'
+import { takeNumbers } from '../database/counters.ts'
+import type { Database } from '../database/database.ts'
+import { insertEvents } from '../database/events.ts'
+import type { Tables } from '../database/tables.ts'
+import { lockUse, updateUse } from '../database/users.ts'
+import { isLive, mayFollow, type Cluster, type ClusterStatus } from '../domain/cluster.ts'
+import {
+  ClusterEnded,
+  InvalidRequest,
+  NotAuthenticated,
+  NotFound,
+  QuotaExceeded,
+  USER_DISABLED,
+} from '../domain/errors.ts'
+import { addUse, findQuotaRefusal, subtractUse, useOf, type Quota, type Use } from '../domain/quota.ts'
+import type { User } from '../domain/user.ts'
+import { toTimestamp, type Clock } from '../lib/clock.ts'
+import { NO_SUCH_CLUSTER } from './clusters.ts'
+import type { Offer } from './offer.ts'
+
+const REASON = 'stopped_by_user'
+
+/** What a creator wants to be different; what is absent stays. */
+export interface ClusterChanges {
+  readonly workers?: number
+  readonly name?: string
+}
+
+/** A cluster of the user who asks, locked with that user until the transaction ends. */
+interface Locked {
+  readonly trx: Transaction<Tables>
+  readonly cluster: Cluster
+  readonly used: Use
+}
+
+/** What creators do with clusters they have: stop, delete, grow, shrink and rename them. */
+export class Lifecycle {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #quota: Quota
+  readonly #offer: Offer
+
+  constructor(database: Database, options: { clock: Clock; quota: Quota; offer: Offer }) {
+    this.#database = database
+    this.#clock = options.clock
+    this.#quota = options.quota
+    this.#offer = options.offer
+  }
+
+  /** Asks a cluster to end. `hadEnded` tells that there was nothing to do. */
+  stop(user: User, id: number): Promise<{ json: ClusterJson; hadEnded: boolean }> {
+    return this.#change(user, id, async locked => {
+      const { trx, cluster } = locked
+      const hadEnded = !isLive(cluster.status)
+      if (!hadEnded && cluster.status !== 'stopping') await this.#end(locked)
+      return { json: await readClusterJson(trx, this.#database.dialect, id), hadEnded }
+    })
+  }
+
+  /**
+   * Forgets a cluster that has ended, or of which nothing runs: then resolves to `undefined`. Any other is asked to
+   * end, and forgotten in the transaction that records its end.
+   */
+  delete(user: User, id: number): Promise<ClusterJson | undefined> {
+    return this.#change(user, id, async locked => {
+      const { trx, cluster } = locked
+      const isStopping = cluster.status === 'stopping' || (await this.#end(locked)) === 'stopping'
+      if (!isStopping) {
+        await deleteCluster(trx, id)
+        return undefined
+      }
+      await markForDeletion(trx, id)
+      return await readClusterJson(trx, this.#database.dialect, id)
+    })
+  }
+
+  /**
+   * Grows, shrinks or renames a cluster; the workers follow later. Rejects with `QuotaExceeded`, with `ClusterEnded`
+   * when it cannot grow or shrink any more, and with `InvalidRequest` when it would not fit here.
+   */
+  update(user: User, id: number, changes: ClusterChanges): Promise<ClusterJson> {
+    return this.#change(user, id, async locked => {
+      const { trx, cluster } = locked
+      const { dialect } = this.#database
+      const { workers = cluster.workers, name = cluster.name } = changes
+      if (changes.workers !== undefined) this.#checkSize(locked, workers)
+      if (workers !== cluster.workers) {
+        const without = subtractUse(locked.used, useOf(cluster))
+        const used = addUse(without, useOf({ ...cluster, workers }))
+        await updateUse(trx, dialect, new Map([[user.id, used]]))
+      }
+      await updateNameAndWorkers(trx, { id, name, workers })
+      return await readClusterJson(trx, dialect, id)
+    })
+  }
+
+  #checkSize({ cluster, used }: Locked, workers: number): void {
+    if (!isLive(cluster.status) || cluster.status === 'stopping') throw new ClusterEnded(cluster.status)
+    // Getting smaller helps everybody, whatever the rules are by now.
+    if (workers <= cluster.workers) return
+    const problems = this.#offer.listProblems({ ...cluster, workers, idleTimeoutSeconds: null })
+    const messages = Object.entries(problems).flatMap(([field, problem]) => {
+      if (problem === undefined) return []
+      return [field === 'workers' ? problem : `cannot be more: ${field} ${problem}`]
+    })
+    if (messages.length > 0) throw new InvalidRequest({ workers: messages })
+    const more = subtractUse(useOf({ ...cluster, workers }), useOf(cluster))
+    // It is no further cluster, also where there are too many already.
+    const refusal = findQuotaRefusal({ ...this.#quota, clusters: null }, used, more)
+    if (refusal !== undefined) throw new QuotaExceeded(refusal)
+  }
+
+  /** Locks users before clusters before counters, as every transaction does. */
+  async #change<Result>(user: User, id: number, work: (locked: Locked) => Promise<Result>): Promise<Result> {
+    const { dialect } = this.#database
+    const result = await this.#database.transaction(async trx => {
+      const uses = await lockUse(trx, dialect, [user.id])
+      const used = uses.get(user.id)
+      if (used === undefined) throw new NotAuthenticated(USER_DISABLED)
+      const cluster = await findVisibleCluster(trx, dialect, user.id, id)
+      if (cluster === undefined) throw new NotFound(NO_SUCH_CLUSTER)
+      return await work({ trx, cluster, used })
+    })
+    this.#database.announceChange()
+    return result
+  }
+
+  /** Moves a live cluster as far to its end as can be done here; tells which status it has then. */
+  async #end({ trx, cluster, used }: Locked): Promise<ClusterStatus> {
+    if (!isLive(cluster.status)) return cluster.status
+    const { dialect } = this.#database
+    const to = (await hasUnendedWorker(trx, cluster.id)) ? 'stopping' : 'stopped'
+    if (!mayFollow(cluster.status, to)) throw new Error(`${cluster.status} must not become ${to}`)
+    const at = toTimestamp(this.#clock())
+    const endedAt = to === 'stopped' ? at : null
+    await moveCluster(trx, { id: cluster.id, from: cluster.status, to, reason: REASON, endedAt })
+    // What is still to be ended counts until it is gone.
+    if (to === 'stopped') {
+      const left = subtractUse(used, useOf(cluster))
+      await updateUse(trx, dialect, new Map([[cluster.creatorId, left]]))
+    }
+    const { events: eventId } = await takeNumbers(trx, dialect, { events: 1 })
+    const event = { at, status: to, reason: REASON, message: null } as const
+    await insertEvents.run(trx, dialect, [
+      { id: eventId, cluster_id: cluster.id, creator_id: cluster.creatorId, ...event },
+    ])
+    return to
+  }
+}

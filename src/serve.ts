@@ -21,6 +21,7 @@ import { FAILURE_DELAY_MS, Login } from './service/login.ts'
 import { Offer } from './service/offer.ts'
 import { Tokens } from './service/tokens.ts'
 import { Users } from './service/users.ts'
+import { Workers } from './service/workers.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
 
 export interface ServeOptions {
@@ -133,6 +134,7 @@ function createServices(
     clusters: new Clusters(database, { clock, quota, placement: NO_ENGINE }),
     login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
     users: new Users(database, clock),
+    workers: new Workers(database),
   }
 }
 

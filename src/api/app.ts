@@ -15,6 +15,7 @@ import type { Login } from '../service/login.ts'
 import type { Offer } from '../service/offer.ts'
 import type { Tokens } from '../service/tokens.ts'
 import type { Users } from '../service/users.ts'
+import type { Workers } from '../service/workers.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
 import { createClientErrorHandler } from './client-error.ts'
@@ -25,9 +26,11 @@ import { addDocumentation, collectOpenApi } from './openapi.ts'
 import { HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS } from './problems.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
+import { addRuntimeRoutes } from './routes/runtimes.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
+import { addWorkerRoutes } from './routes/workers.ts'
 import { createHostCheck, HSTS_HEADER } from './security.ts'
 
 export interface AppOptions {
@@ -38,6 +41,7 @@ export interface AppOptions {
     readonly tokens: Tokens
     readonly login: Login
     readonly users: Users
+    readonly workers: Workers
   }
   readonly quota: Quota
   readonly clock: Clock
@@ -84,6 +88,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async scope => {
     demandToken(scope, services.tokens)
     addClusterRoutes(scope, services)
+    addWorkerRoutes(scope, services)
+    addRuntimeRoutes(scope, services)
     addTokenRoutes(scope, { ...services, clock })
     addUserRoutes(scope, { ...services, quota })
     addMetricsRoute(scope, metrics)

@@ -87,7 +87,7 @@ export function listOperations(document: { paths?: object }): string {
   const lines = Object.entries(document.paths ?? {}).flatMap(([path, methods]: [string, object]) =>
     Object.entries(methods).map(([method, operation]: [string, DocumentedOperation]) => {
       const access = operation.security?.length === 0 ? 'open' : 'token'
-      return `${method.toUpperCase().padEnd(6)} ${path.padEnd(18)} ${(operation.operationId ?? '').padEnd(15)} ${access}`
+      return `${method.toUpperCase().padEnd(6)} ${path.padEnd(24)} ${(operation.operationId ?? '').padEnd(15)} ${access}`
     }),
   )
   return `${lines.toSorted().join('\n')}\n`

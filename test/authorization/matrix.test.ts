@@ -59,6 +59,12 @@ const MATRIX: Readonly<Record<string, Row>> = {
     path: ({ id }) => `/clusters/${id}/stop`,
     statuses: tokenOnly(404, 202, 404),
   },
+  listWorkers: {
+    make: 'cluster',
+    path: ({ id }) => `/clusters/${id}/workers`,
+    statuses: tokenOnly(404, 200, 404),
+  },
+  listRuntimes: { path: at('/runtimes'), statuses: tokenOnly(200, 200, 200) },
   listTokens: { path: at('/tokens'), statuses: tokenOnly(200, 200, 200) },
   createToken: { path: at('/tokens'), body: () => ({ name: 'x' }), statuses: tokenOnly(201, 201, 201) },
   deleteToken: { make: 'token', path: ({ id }) => `/tokens/${id}`, statuses: tokenOnly(404, 204, 404) },

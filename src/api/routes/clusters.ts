@@ -1,15 +1,16 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { ClusterRequest } from '../../domain/cluster.ts'
-import { NotFound } from '../../domain/errors.ts'
 import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
-import { NO_SUCH_CLUSTER, type Clusters } from '../../service/clusters.ts'
+import type { Clusters } from '../../service/clusters.ts'
 import type { Lifecycle } from '../../service/lifecycle.ts'
 import type { Offer } from '../../service/offer.ts'
 import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
+import { readClusterId } from '../cluster-id.ts'
+import { sendJson } from '../json.ts'
 import { addOperation, identityOf } from '../operation.ts'
-import { formatNextLink, parseId, readPage } from '../paging.ts'
+import { formatNextLink, readPage } from '../paging.ts'
 import type { Check } from '../parse.ts'
 import {
   createCluster,
@@ -22,8 +23,6 @@ import {
 } from '../schemas/cluster.ts'
 
 type Body = Static<typeof clusterRequestSchema>
-
-const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function addClusterRoutes(
   app: FastifyInstance,
@@ -79,19 +78,6 @@ function addLifecycleRoutes(app: FastifyInstance, lifecycle: Lifecycle): void {
 
 function isEmpty(body: unknown): boolean {
   return typeof body === 'object' && body !== null && Object.keys(body).length === 0
-}
-
-/** The database has made the JSON already. */
-function sendJson(reply: FastifyReply, json: string): FastifyReply {
-  return reply.header('content-type', JSON_TYPE).send(json)
-}
-
-/** Throws the same `NotFound` for what is no id as for an id that does not exist. */
-function readClusterId(request: FastifyRequest): number {
-  const { id } = request.params as { id: string }
-  const parsed = parseId(id)
-  if (parsed === undefined) throw new NotFound(NO_SUCH_CLUSTER)
-  return parsed
 }
 
 /** What a schema cannot say: the creator is the caller, what belongs together, and what can run here. */

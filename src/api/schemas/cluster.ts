@@ -1,4 +1,4 @@
-import { Type, type TSchema } from 'typebox'
+import { Type } from 'typebox'
 import { CLUSTER_REASONS, CLUSTER_STATUSES } from '../../domain/cluster.ts'
 import {
   MAX_COMMAND_STRINGS,
@@ -11,6 +11,7 @@ import {
 } from '../../domain/limits.ts'
 import type { Operation } from '../operation.ts'
 import { pageQuery } from '../paging.ts'
+import { nullable, time } from './nullable.ts'
 
 const cpus = Type.Number({
   exclusiveMinimum: 0,
@@ -45,11 +46,6 @@ const seconds = (description: string) =>
 const idleTimeout = seconds('Ends the cluster when it was idle for so long, where the runtime can tell.')
 const lifetime = seconds('Ends the cluster so long after its start.')
 
-/** `null` is "not yet", or "none". */
-function nullable<Schema extends TSchema & { type?: string }>(schema: Schema) {
-  return Type.Unsafe<Type.Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] })
-}
-
 /** `null` asks for the default, as leaving the field out does: a cluster that was read can be sent again. */
 export const clusterRequestSchema = Type.Object(
   {
@@ -71,8 +67,6 @@ export const clusterRequestSchema = Type.Object(
   },
   { title: 'ClusterRequest', additionalProperties: false },
 )
-
-const time = (description: string) => Type.String({ format: 'date-time', description })
 
 export const clusterSchema = Type.Object(
   {

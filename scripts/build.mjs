@@ -1,5 +1,5 @@
 // Bundles the sources and what they need from npm into dist/: loading hundreds of small files is most of a start.
-import { rmSync } from 'node:fs'
+import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { root } from './prepare.mjs'
@@ -29,6 +29,8 @@ const options = {
 }
 try {
   await build(options)
+  // A shell reads it, so it cannot be in the bundle.
+  copyFileSync(join(root, 'src', 'launchers', 'local', 'keeper.sh'), join(outdir, 'keeper.sh'))
 } catch {
   // It has said what is wrong.
   process.exitCode = 1

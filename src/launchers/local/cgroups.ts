@@ -1,0 +1,233 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ObservedUse, Size } from '../launcher.ts'
+import { findHierarchies, type Controller, type Hierarchy } from './hierarchies.ts'
+
+/** What a group is held to. `undefined`: not. */
+export interface Limits extends Partial<Size> {
+  readonly processes?: number
+}
+
+/** One folder of ours in one tree of groups; below it one group for each worker. */
+interface Base {
+  readonly folder: string
+  readonly controllers: readonly Controller[]
+}
+
+const GIB = 1024 ** 3
+const PERIOD_US = 100_000
+/** The kernel takes no less. */
+const LEAST_QUOTA_US = 1000
+const V2_CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'pids']
+
+/**
+ * The groups of processes by which the kernel holds workers to what they asked for, and tells which processes are
+ * theirs. Their files are made on reading, so they are read and written at once: no disk waits.
+ */
+export class Cgroups {
+  /** 0: there are none. */
+  readonly version: 0 | 1 | 2
+  readonly #bases: readonly Base[]
+
+  private constructor(version: 0 | 1 | 2, bases: readonly Base[]) {
+    this.version = bases.length === 0 ? 0 : version
+    this.#bases = bases
+  }
+
+  /** Ours below the first place where they can be made; none where there is none. */
+  static open(homeId: string): Cgroups {
+    const name = `clusters-${homeId}`
+    const hierarchies = findHierarchies(readOr('/proc/self/mountinfo', ''), readOr('/proc/self/cgroup', ''))
+    const first = hierarchies.filter(({ version }) => version === 1).flatMap(each => findBase(each, name))
+    if (first.length > 0) return new Cgroups(1, first)
+    return new Cgroups(
+      2,
+      hierarchies.filter(({ version }) => version === 2).flatMap(each => findBase(each, name)),
+    )
+  }
+
+  /** As on a machine without them. */
+  static none(): Cgroups {
+    return new Cgroups(0, [])
+  }
+
+  get controllers(): readonly Controller[] {
+    return this.#bases.flatMap(base => base.controllers)
+  }
+
+  /** The folders in which each worker has its group. */
+  get folders(): readonly string[] {
+    return this.#bases.map(base => base.folder)
+  }
+
+  /** The folder whose groups count this. */
+  folderOf(controller: Controller): string | undefined {
+    return this.#bases.find(base => base.controllers.includes(controller))?.folder
+  }
+
+  /** Throws the file system's error. */
+  create(id: string, limits: Limits): void {
+    for (const { folder, controllers } of this.#bases) {
+      const group = join(folder, id)
+      mkdirSync(group)
+      for (const [file, value, isOptional] of this.#listSettings(controllers, limits)) {
+        const path = join(group, file)
+        if (isOptional && !existsSync(path)) continue
+        writeFileSync(path, value)
+      }
+    }
+  }
+
+  #listSettings(controllers: readonly Controller[], limits: Limits): [string, string, boolean][] {
+    const settings: [string, string, boolean][] = []
+    const isFirst = this.version === 1
+    if (controllers.includes('memory') && limits.memory !== undefined) {
+      const bytes = String(Math.ceil(limits.memory * GIB))
+      // Swap would soften the limit into slowness.
+      if (isFirst) {
+        settings.push(['memory.swappiness', '0', true], ['memory.limit_in_bytes', bytes, false])
+        settings.push(['memory.memsw.limit_in_bytes', bytes, true])
+      } else {
+        settings.push(['memory.max', bytes, false], ['memory.swap.max', '0', true])
+        settings.push(['memory.oom.group', '1', true])
+      }
+    }
+    if (controllers.includes('cpu') && limits.cpus !== undefined) {
+      const quota = Math.max(LEAST_QUOTA_US, Math.round(limits.cpus * PERIOD_US))
+      if (isFirst) settings.push(['cpu.cfs_quota_us', String(quota), false])
+      else settings.push(['cpu.max', `${quota} ${PERIOD_US}`, false])
+    }
+    if (controllers.includes('pids') && limits.processes !== undefined) {
+      settings.push(['pids.max', String(limits.processes), false])
+    }
+    return settings
+  }
+
+  /** Every process of the worker, also in groups that it made itself. `undefined`: it has no group. */
+  listPids(id: string): number[] | undefined {
+    // A process is in the group of every tree: any tells all.
+    const base = this.#bases[0]
+    return base === undefined ? undefined : listGroupPids(join(base.folder, id))
+  }
+
+  /** All at once, so that nothing is begun between two kills. */
+  kill(id: string): void {
+    const whole = this.version === 2 ? this.#bases[0] : undefined
+    if (whole !== undefined && tryWrite(join(whole.folder, id, 'cgroup.kill'), '1')) return
+    const counted = this.folderOf('pids')
+    if (counted !== undefined) tryWrite(join(counted, id, 'pids.max'), '0')
+    for (const pid of this.listPids(id) ?? []) tryKill(pid)
+  }
+
+  /** Whether nothing is left of it. */
+  remove(id: string): boolean {
+    return this.#bases.map(({ folder }) => removeGroup(join(folder, id))).every(Boolean)
+  }
+
+  /** Of all its processes together, the ended ones too. */
+  readUse(id: string): ObservedUse {
+    const [memory, cpu] = [this.folderOf('memory'), this.folderOf(this.version === 1 ? 'cpuacct' : 'cpu')]
+    const peakFile = this.version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'
+    return {
+      peakMemoryBytes: memory === undefined ? null : toNumber(readOr(join(memory, id, peakFile), '')),
+      cpuSeconds: cpu === undefined ? null : this.#readCpuSeconds(join(cpu, id)),
+    }
+  }
+
+  #readCpuSeconds(group: string): number | null {
+    if (this.version === 1) {
+      const ns = toNumber(readOr(join(group, 'cpuacct.usage'), ''))
+      return ns === null ? null : ns / 1e9
+    }
+    const us = toNumber(/^usage_usec (\d+)/m.exec(readOr(join(group, 'cpu.stat'), ''))?.[1] ?? '')
+    return us === null ? null : us / 1e6
+  }
+
+  /** Workers that have a group, whatever became of their folders. */
+  listIds(): string[] {
+    const ids = this.#bases.flatMap(({ folder }) => listSubgroups(folder))
+    return [...new Set(ids)]
+  }
+}
+
+function findBase({ version, controllers, candidates }: Hierarchy, name: string): Base[] {
+  for (const candidate of candidates) {
+    const folder = join(candidate, name)
+    try {
+      if (version === 2) for (const each of V2_CONTROLLERS) delegate(candidate, each)
+      mkdirSync(folder, { recursive: true })
+      if (version === 1) return [{ folder, controllers }]
+      for (const each of V2_CONTROLLERS) delegate(folder, each)
+      const here = readOr(join(folder, 'cgroup.subtree_control'), '').split(/\s+/)
+      const able = V2_CONTROLLERS.filter(each => here.includes(each))
+      // A tree without limits still tells whose a process is; a later place may have more to offer.
+      if (able.length > 0 || candidate === candidates.at(-1)) return [{ folder, controllers: able }]
+      rmdirSync(folder)
+    } catch {
+      // Read-only, or not ours: the next place.
+    }
+  }
+  return []
+}
+
+/** Version 2: a group's children can be limited only by what the group hands on. */
+function delegate(group: string, controller: Controller): void {
+  tryWrite(join(group, 'cgroup.subtree_control'), `+${controller}`)
+}
+
+function listGroupPids(group: string): number[] | undefined {
+  const text = readOr(join(group, 'cgroup.procs'), undefined)
+  if (text === undefined) return undefined
+  const pids = text.split('\n').filter(Boolean).map(Number)
+  return [...pids, ...listSubgroups(group).flatMap(name => listGroupPids(join(group, name)) ?? [])]
+}
+
+function listSubgroups(group: string): string[] {
+  try {
+    return readdirSync(group, { withFileTypes: true })
+      .filter(entry => entry.isDirectory())
+      .map(entry => entry.name)
+  } catch {
+    return []
+  }
+}
+
+function removeGroup(group: string): boolean {
+  for (const name of listSubgroups(group)) removeGroup(join(group, name))
+  try {
+    rmdirSync(group)
+  } catch {
+    return !existsSync(group)
+  }
+  return true
+}
+
+function tryKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+function tryWrite(path: string, value: string): boolean {
+  try {
+    // Never creates: a file that is not there is a kernel that cannot do it.
+    writeFileSync(path, value, { flag: 'r+' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function readOr<Otherwise>(path: string, otherwise: Otherwise): string | Otherwise {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return otherwise
+  }
+}
+
+function toNumber(text: string): number | null {
+  return /^\d+\s*$/.test(text) ? Number(text) : null
+}

@@ -1,0 +1,75 @@
+import { dirname, join } from 'node:path/posix'
+
+/** Where this machine's cgroups are, from what /proc says of mounts and of ourselves. Pure. */
+
+export type Controller = 'memory' | 'cpu' | 'cpuacct' | 'pids'
+export const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'cpuacct', 'pids']
+
+/** One tree of groups, and folders in it below which ours may be possible, the best first. */
+export interface Hierarchy {
+  readonly version: 1 | 2
+  /** Version 1: what this tree can limit. Version 2 has one tree, and says itself what it can limit. */
+  readonly controllers: readonly Controller[]
+  readonly candidates: readonly string[]
+}
+
+/** `mountInfo`: /proc/self/mountinfo. `ownGroups`: /proc/self/cgroup. */
+export function findHierarchies(mountInfo: string, ownGroups: string): Hierarchy[] {
+  return mountInfo.split('\n').flatMap(line => {
+    const mount = parseMount(line)
+    if (mount === undefined) return []
+    const { version, options, root, path } = mount
+    const controllers = version === 2 ? [] : CONTROLLERS.filter(controller => options.includes(controller))
+    if (version === 1 && controllers.length === 0) return []
+    const own = findOwnGroup(ownGroups, controllers)
+    return [{ version, controllers, candidates: listCandidates(path, root, own) }]
+  })
+}
+
+interface Mount {
+  readonly version: 1 | 2
+  readonly options: readonly string[]
+  /** What of the tree is mounted: in a container perhaps only a part. */
+  readonly root: string
+  readonly path: string
+}
+
+function parseMount(line: string): Mount | undefined {
+  const [before, after] = line.split(' - ')
+  const [, , , root, path] = before?.split(' ') ?? []
+  const [type, , options] = after?.split(' ') ?? []
+  if (root === undefined || path === undefined || options === undefined) return undefined
+  // Nothing that we pass on to a shell has a space in it; the kernel writes one as \040.
+  if (path.includes('\\')) return undefined
+  if (type !== 'cgroup' && type !== 'cgroup2') return undefined
+  return { version: type === 'cgroup' ? 1 : 2, options: options.split(','), root, path }
+}
+
+/** The group of this process in the tree of these controllers (none: version 2). */
+function findOwnGroup(ownGroups: string, controllers: readonly Controller[]): string | undefined {
+  for (const line of ownGroups.split('\n')) {
+    const [, names, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
+    if (names === undefined || path === undefined) continue
+    const isIt =
+      controllers.length === 0 ? names === '' : controllers.some(each => names.split(',').includes(each))
+    if (isIt) return path
+  }
+  return undefined
+}
+
+function listCandidates(mountPath: string, root: string, own: string | undefined): string[] {
+  const paths = [mountPath]
+  const inside = own === undefined ? undefined : stripRoot(own, root)
+  if (inside !== undefined && inside !== '/') {
+    const path = join(mountPath, inside)
+    // Beside ourselves rather than inside: what limits us need not limit the workers.
+    paths.push(dirname(path), path)
+  }
+  return [...new Set(paths)].filter(path => !/[\s\\]/.test(path))
+}
+
+function stripRoot(path: string, root: string): string | undefined {
+  if (root === '/') return path
+  if (path === root) return '/'
+  return path.startsWith(`${root}/`) ? path.slice(root.length) : undefined
+}

@@ -1,0 +1,159 @@
+# The parent of workers. One run takes the orders of one launch: their ids, a line each, on standard input. Its
+# folder is the one that holds the workers' folders. It outlives the server, so it keeps to what every sh has,
+# and to builtins: a program for each of hundreds of workers would be most of a launch.
+#
+#   sh keeper.sh SECONDS VERSION MEMORY CPU GROUPS COMMAND
+#
+# SECONDS between two looks whether a worker's folder is still there; VERSION of the cgroups (1, 2, 0 for none);
+# MEMORY and CPU: the groups whose figures are read at the end; GROUPS: all that a worker enters, its id is its
+# folder in each; COMMAND starts a shell in a session of its own, for the right user, which reads the order.
+# None of them holds a space inside a word.
+#
+# In a worker's folder it writes keeper, claim, started and ended, each one line; without a newline at its end a
+# line does not count. Descriptor 3 tells the server at once, while there is one.
+
+set -fu
+# What ends the server or its terminal must not end us; nor may a report to a server that is gone.
+trap '' HUP INT QUIT TERM PIPE
+seconds=$1 version=$2 memory=$3 cpu=$4 groups=$5 command=$6
+read -r boot </proc/sys/kernel/random/boot_id
+
+# Sets pid and start (in clock ticks since the boot) of the very process that runs it.
+identify() {
+  read -r line </proc/self/stat || return 1
+  pid=${line%% *}
+  # The name in parentheses may hold anything, so what counts begins after the last of them.
+  set -- ${line##*) }
+  start=${20}
+}
+
+keep() {
+  id=$1
+  cd "$id" || exit
+  identify && printf '%s %s %s\n' "$pid" "$start" "$boot" >keeper || exit
+  # Only one can create it: this keeper, or a server that wants to be sure that this order never starts.
+  set -C
+  true >claim || exit
+  set +C
+  code=125
+  # Shells say to standard error what a signal ended, and only so 137 and SIGKILL can be told apart.
+  {
+    (begin)
+    code=$?
+  } 2>signal
+  signal=0
+  if [ "$code" -gt 128 ] && { [ -s signal ] || [ "$code" -eq 130 ] || [ "$code" -eq 141 ]; }; then signal=1; fi
+  measure
+  # On a full disk it must wait: nobody else knows how the worker ended.
+  until printf '%s %s %s %s %s\n' "$code" "$signal" "$oom" "$peak" "$used" >ended; do
+    sleep 1
+    [ -d "../$id" ] || exit
+  done
+  printf 'ended %s\n' "$id" >&3
+}
+
+# In the worker's own process, up to the moment where it becomes the worker.
+begin() {
+  exec >>log 2>&1 <order
+  for group in $groups; do
+    printf 0 >"$group/$id/cgroup.procs" || exit 125
+  done
+  identify || exit 125
+  # From here on it may be told to end.
+  trap - HUP INT QUIT TERM
+  # Again only one can create it: a server that ends this worker before it has begun, or we.
+  set -C
+  printf '%s %s %s\n' "$pid" "$start" "$boot" >started || exit 125
+  set +C
+  printf 'started %s\n' "$id" >&3
+  cd work || exit 125
+  exec 3>&-
+  trap - PIPE
+  exec $command
+}
+
+# The figures of the whole worker, all its processes: kills for lack of memory, peak in bytes, CPU time.
+measure() {
+  oom=0 peak=0 used=0
+  case $version in
+  1) events=memory.oom_control highest=memory.max_usage_in_bytes usage=cpuacct.usage ;;
+  2) events=memory.events highest=memory.peak usage=cpu.stat ;;
+  *) return ;;
+  esac
+  if [ "$memory" != - ] && [ -r "$memory/$id/$events" ]; then
+    while read -r key value; do
+      if [ "$key" = oom_kill ]; then oom=$value; fi
+    done <"$memory/$id/$events"
+    if [ -r "$memory/$id/$highest" ]; then read -r peak <"$memory/$id/$highest"; fi
+  fi
+  if [ "$cpu" != - ] && [ -r "$cpu/$id/$usage" ]; then
+    read -r key value <"$cpu/$id/$usage"
+    # Version 1: nanoseconds alone. Version 2: usage_usec and microseconds.
+    case $version in 1) used=$key ;; 2) used=${value}000 ;; esac
+  fi
+}
+
+# Whoever removes a worker's folder means the worker, also when there is no server: `rm -r` of the data ends all.
+watch() {
+  exec 3>&-
+  nap=
+  trap 'kill "$nap"; exit' TERM
+  while [ -n "$ids" ]; do
+    sleep "$seconds" &
+    nap=$!
+    wait "$nap"
+    left=
+    for id in $ids; do
+      if look; then left="$left $id"; fi
+    done
+    ids=$left
+  done
+  # The shell that began us ends us when its keepers have ended; should it be gone, nobody does.
+  while kill -0 "$$"; do
+    sleep "$seconds" &
+    nap=$!
+    wait "$nap"
+  done
+}
+
+# Whether the worker has to be looked at again.
+look() {
+  if [ -d "$id" ]; then
+    [ ! -e "$id/ended" ] || return 1
+    return 0
+  fi
+  signal=TERM
+  eval "signal=\${next_$id:-TERM}; next_$id=KILL"
+  list_processes
+  [ -n "$pids" ] || return 1
+  for pid in $pids; do kill -s "$signal" "$pid"; done
+  return 0
+}
+
+# Sets pids: every process of the worker.
+list_processes() {
+  pids=
+  for group in $groups; do
+    [ -r "$group/$id/cgroup.procs" ] || continue
+    while read -r pid; do pids="$pids $pid"; done <"$group/$id/cgroup.procs"
+    return
+  done
+  # Without a group it is known by its tag, as every process that it began.
+  set +f
+  for file in $(grep -lz "^CLUSTER_WORKER_ID=$id\$" /proc/[0-9]*/environ); do
+    pid=${file#/proc/}
+    pids="$pids ${pid%/environ}"
+  done
+  set -f
+}
+
+ids= keepers=
+while read -r id; do
+  ids="$ids $id"
+  # Not with `&`: what a shell begins in the background ignores SIGINT for ever, and so would the worker.
+  keepers="${keepers:+$keepers | }(keep $id) </dev/null >/dev/null"
+done
+watch </dev/null &
+watcher=$!
+eval "$keepers"
+kill "$watcher"

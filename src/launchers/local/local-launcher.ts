@@ -1,0 +1,301 @@
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MAX_CPUS, MAX_MEMORY_GIB } from '../../domain/limits.ts'
+import type { WorkerId } from '../../domain/worker.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type {
+  EngineFacts,
+  EngineView,
+  Handle,
+  Launcher,
+  LaunchOutcome,
+  LogOptions,
+  ObservedWorker,
+  WorkerSpec,
+} from '../launcher.ts'
+import { Cgroups } from './cgroups.ts'
+import { prepareGround, type Ground } from './checks.ts'
+import { Endings } from './endings.ts'
+import { startKeepers } from './keepers.ts'
+import { describeLimits } from './limits.ts'
+import { GroupMembers, TaggedMembers } from './members.ts'
+import { Observer } from './observer.ts'
+import { pickEnvironment } from './order.ts'
+import { Outputs } from './outputs.ts'
+import { preparePlace, refuse, removePlace } from './place.ts'
+import { probeLimits, type HeldLimits } from './probe.ts'
+import { findMissingPrograms, type ProgramCheck } from './programs.ts'
+import { readBootId } from './processes.ts'
+import { FILES, isWorkerId, putNever } from './record.ts'
+import { deleteHiddenFolders } from './removal.ts'
+import type { LocalSettings } from './settings.ts'
+
+export interface LocalOptions {
+  /** Of the workers; made when it is not there. */
+  readonly folder: string
+  readonly clock: Clock
+  readonly settings: LocalSettings
+  readonly programs: readonly ProgramCheck[]
+  /** A worker has started, ended or gone: `list` may say something new. */
+  readonly onChange: () => void
+  /** A sentence for the operator. */
+  readonly onWarning: (message: string) => void
+  /** Between two looks of keepers whether a worker's folder is still there. */
+  readonly watchSeconds?: number
+  /** Tests: as on a machine without cgroups. */
+  readonly withoutCgroups?: boolean
+}
+
+/** So often files are looked at about which nobody tells us. */
+const TICK_MS = 500
+/** Workers that are looked at before others have their turn: some milliseconds. */
+const WORKERS_AT_ONCE = 32
+/** A keeper of ours that has not taken its order by then is not waited for. */
+const UNDER_WAY_MS = 15_000
+
+/** Workers as processes of this machine. The folder is all it knows; it goes on from there after any crash. */
+export class LocalLauncher implements Launcher {
+  readonly engine = 'local'
+  readonly home: string
+  readonly listenHost = '127.0.0.1'
+  readonly #options: LocalOptions
+  readonly #ground: Ground
+  readonly #bootId = readBootId()
+  readonly #environment: Readonly<Record<string, string>>
+  readonly #cgroups: Cgroups
+  readonly #held: Promise<HeldLimits>
+  readonly #observer: Observer
+  readonly #endings: Endings
+  readonly #outputs: Outputs
+  /** Being launched, with the time. */
+  readonly #underWay = new Map<WorkerId, Date>()
+  /** `list` has told that they have ended, so their output could be read. */
+  readonly #listedAsEnded = new Set<WorkerId>()
+  #timer: NodeJS.Timeout | undefined
+  #isChangeTold = false
+  #isClosed = false
+
+  private constructor(options: LocalOptions, ground: Ground) {
+    const { folder, clock, settings, onWarning } = options
+    this.home = `local:${ground.homeId}`
+    this.#options = options
+    this.#ground = ground
+    this.#environment = pickEnvironment(process.env, ground.account)
+    this.#cgroups = options.withoutCgroups === true ? Cgroups.none() : Cgroups.open(ground.homeId)
+    this.#held = probeLimits(this.#cgroups)
+    const shared = { folder, clock, cgroups: this.#cgroups, bootId: this.#bootId }
+    this.#observer = new Observer({
+      ...shared,
+      isUnderWay: id => this.#isUnderWay(id),
+    })
+    const members =
+      this.#cgroups.version === 0 ? new TaggedMembers(this.#bootId) : new GroupMembers(this.#cgroups)
+    this.#endings = new Endings({
+      ...shared,
+      members,
+      onWarning,
+      graceMs: settings.graceSeconds * 1000,
+      onGone: id => {
+        this.#forget(id)
+      },
+    })
+    this.#outputs = new Outputs(folder, settings.logMib * 1024 ** 2)
+  }
+
+  /** Rejects with an `OperatorError` of one sentence when nothing can run here. */
+  static async open(options: LocalOptions): Promise<LocalLauncher> {
+    const ground = await prepareGround(options.folder, options.settings.user)
+    const launcher = new LocalLauncher(options, ground)
+    await launcher.#takeUp()
+    return launcher
+  }
+
+  /** Goes on with what an earlier server has left. */
+  async #takeUp(): Promise<void> {
+    const { folder, onWarning } = this.#options
+    await deleteHiddenFolders(folder).catch((error: unknown) => {
+      onWarning(`What ended workers left in ${folder} cannot be deleted: ${String(error)}.`)
+    })
+    for (const id of await this.#listIds()) {
+      if (existsSync(join(folder, id, FILES.stopping))) this.#endings.begin(id, { isToBeCleared: false })
+    }
+    // Whoever removed its folder wants the worker to end.
+    for (const id of this.#cgroups.listIds()) {
+      if (isWorkerId(id) && !existsSync(join(folder, id))) this.#endings.begin(id, { isToBeCleared: true })
+    }
+    this.#tick()
+  }
+
+  async describe(): Promise<EngineFacts> {
+    const { settings, programs } = this.#options
+    const { startCommand } = this.#ground
+    const [held, missingPrograms] = await Promise.all([
+      this.#held,
+      findMissingPrograms(programs, { startCommand, environment: this.#environment }),
+    ])
+    const { cpus, memoryGib } = settings
+    const isBound = cpus !== undefined || memoryGib !== undefined
+    return {
+      largestWorker: {
+        cpus: Math.min(MAX_CPUS, cpus ?? MAX_CPUS),
+        memory: Math.min(MAX_MEMORY_GIB, memoryGib ?? MAX_MEMORY_GIB),
+      },
+      capacity: isBound ? { cpus: cpus ?? Infinity, memory: memoryGib ?? Infinity } : undefined,
+      missingPrograms,
+      enforced: { cpus: held.cpus, memory: held.memory },
+      summary: describeLimits(held, this.#cgroups),
+    }
+  }
+
+  async launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchOutcome[]> {
+    const now = this.#options.clock()
+    for (const { id } of workers) this.#underWay.set(id, now)
+    await this.#held
+    const outcomes: LaunchOutcome[] = []
+    const orders: WorkerId[] = []
+    for (const [index, worker] of workers.entries()) {
+      const place = preparePlace(worker, this.#placeOptions())
+      outcomes.push(place === 'exists' || place === 'ready' ? { kind: 'asked' } : place)
+      if (place === 'ready') orders.push(worker.id)
+      if (place !== 'ready') this.#underWay.delete(worker.id)
+      if (index % WORKERS_AT_ONCE === WORKERS_AT_ONCE - 1) await new Promise(setImmediate)
+    }
+    if (orders.length === 0) return outcomes
+    try {
+      await this.#startKeepers(orders)
+      return outcomes
+    } catch (error) {
+      const withdrawn = orders.filter(id => this.#withdraw(id))
+      const refusal = refuse(`No process can be started on this machine`, error)
+      return workers.map(({ id }, index) =>
+        withdrawn.includes(id) ? refusal : (outcomes[index] ?? { kind: 'asked' }),
+      )
+    }
+  }
+
+  #placeOptions() {
+    const { folder, settings } = this.#options
+    const { account, isOther } = this.#ground
+    return {
+      folder,
+      cgroups: this.#cgroups,
+      processes: settings.maxProcesses,
+      owner: isOther ? account : undefined,
+      path: this.#environment['PATH'] ?? '',
+    }
+  }
+
+  async #startKeepers(ids: readonly WorkerId[]): Promise<void> {
+    await startKeepers(ids, {
+      folder: this.#options.folder,
+      environment: this.#environment,
+      startCommand: this.#ground.startCommand,
+      watchSeconds: this.#options.watchSeconds ?? 15,
+      cgroups: this.#cgroups,
+      onReport: () => {
+        this.#tellChange()
+      },
+    })
+  }
+
+  /** Whether it is sure that nobody takes the order. */
+  #withdraw(id: WorkerId): boolean {
+    this.#underWay.delete(id)
+    if (!putNever(this.#options.folder, id, FILES.claim)) return false
+    removePlace(id, this.#placeOptions())
+    return true
+  }
+
+  #isUnderWay(id: WorkerId): boolean {
+    const since = this.#underWay.get(id)
+    if (since === undefined) return false
+    if (this.#options.clock().getTime() - since.getTime() < UNDER_WAY_MS) return true
+    this.#underWay.delete(id)
+    return false
+  }
+
+  async list(recorded: readonly WorkerId[]): Promise<EngineView> {
+    const workers: ObservedWorker[] = []
+    const ids = await this.#listIds()
+    for (const [index, id] of ids.entries()) {
+      const observed = this.#observer.observe(id)
+      if (observed === undefined) this.#endings.begin(id, { isToBeCleared: true })
+      else workers.push(observed)
+      if (observed?.state.kind === 'ended') this.#listedAsEnded.add(id)
+      if (index % WORKERS_AT_ONCE === WORKERS_AT_ONCE - 1) await new Promise(setImmediate)
+    }
+    const existing = new Set(workers.map(({ id }) => id))
+    this.#observer.forgetAllBut(existing)
+    const gone = recorded.filter(id => !existing.has(id) && !this.#isUnderWay(id))
+    return { workers, gone: new Set(gone) }
+  }
+
+  async #listIds(): Promise<WorkerId[]> {
+    return (await readdir(this.#options.folder)).filter(isWorkerId).filter(id => id !== 'home')
+  }
+
+  terminate(handles: readonly Handle[]): Promise<void> {
+    for (const handle of handles) {
+      const isToBeCleared = this.#listedAsEnded.has(handle)
+      if (isWorkerId(handle)) this.#endings.begin(handle, { isToBeCleared })
+    }
+    return Promise.resolve()
+  }
+
+  async *logs(worker: WorkerId, options: LogOptions): AsyncGenerator<Uint8Array> {
+    if (!isWorkerId(worker)) return
+    yield* this.#outputs.read(worker, options, () => {
+      const kind = this.#observer.observe(worker)?.state.kind
+      return kind === undefined || kind === 'ended'
+    })
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#endings.close()
+    return Promise.resolve()
+  }
+
+  /** What nobody tells us: outputs that grow, and workers of an earlier server that end. */
+  #tick(): void {
+    if (this.#isClosed) return
+    this.#timer = setTimeout(() => {
+      void this.#lookAround().finally(() => {
+        this.#tick()
+      })
+    }, TICK_MS).unref()
+  }
+
+  async #lookAround(): Promise<void> {
+    const { folder, onWarning } = this.#options
+    try {
+      for (const id of await this.#listIds()) {
+        if (this.#outputs.isTooLong(id)) await this.#outputs.cut(id)
+        const isNews = !this.#observer.hasEnded(id) && existsSync(join(folder, id, FILES.ended))
+        if (isNews) this.#tellChange()
+      }
+    } catch (error) {
+      onWarning(`The outputs of workers cannot be looked at: ${String(error)}`)
+    }
+  }
+
+  #forget(id: WorkerId): void {
+    this.#underWay.delete(id)
+    this.#listedAsEnded.delete(id)
+    this.#observer.forget(id)
+    this.#outputs.forget(id)
+    this.#tellChange()
+  }
+
+  /** Many changes at once are told once. */
+  #tellChange(): void {
+    if (this.#isChangeTold || this.#isClosed) return
+    this.#isChangeTold = true
+    setImmediate(() => {
+      this.#isChangeTold = false
+      if (!this.#isClosed) this.#options.onChange()
+    })
+  }
+}

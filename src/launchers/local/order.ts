@@ -1,0 +1,94 @@
+import type { Size, WorkerSpec } from '../launcher.ts'
+import type { Account } from './account.ts'
+
+/**
+ * A worker's order: a script for the shell that is already the right user and already in its place. It reads it
+ * from its standard input, so nobody else needs to be able to read it, and no value is ever an argument of a
+ * program while it is on its way.
+ */
+
+/** What a worker sees of the server's own environment: where programs are, language and time zone. */
+const PASSED_ON = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ)$/
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+/**
+ * Variables that a shell reads, sets or refuses to set by itself. `env` sets them instead; they hold nothing
+ * secret, for an argument can be seen by others.
+ */
+const OF_SHELLS = new RegExp(
+  `^(${[
+    '_|IFS|OPT(IND|ARG|ERR)|LINENO|PPID|PWD|OLDPWD|PS[0-9]|ENV|SHLVL|TERM|TMOUT|CDPATH|REPLY|MAIL.*',
+    'UID|EUID|GROUPS|S?RANDOM|SECONDS|EPOCH.*|SHELLOPTS|BASH.*|COMP_.*|DIRSTACK|FUNC.*|HIST.*|PIPESTATUS',
+    'POSIXLY_CORRECT|IGNOREEOF|READLINE_.*|MAPFILE|COPROC|(F|GLOB|EXEC)IGNORE|PROMPT_.*|TIMEFORMAT',
+    'LANG|LANGUAGE|LC_.*',
+  ].join('|')})$`,
+)
+
+/** The environment in which everything of a worker begins; nothing else of the server's reaches it. */
+export function pickEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+  account: Account,
+): Record<string, string> {
+  const environment: Record<string, string> = { PATH: DEFAULT_PATH }
+  for (const [name, value] of Object.entries(own)) {
+    if (PASSED_ON.test(name) && value !== undefined && value !== '') environment[name] = value
+  }
+  return {
+    ...environment,
+    HOME: account.home,
+    USER: account.name,
+    LOGNAME: account.name,
+    SHELL: account.shell,
+  }
+}
+
+/** `path`: where programs are looked for, unless the worker's own environment says otherwise. */
+export function buildOrder(spec: WorkerSpec, { path, env }: { path: string; env: string }): string {
+  const variables = Object.entries(spec.environment)
+  const plain = variables.filter(([name]) => !OF_SHELLS.test(name))
+  const special = variables.filter(([name]) => OF_SHELLS.test(name))
+  const [program = '', ...args] = spec.command
+  const run = [program, ...args].map(quote).join(' ')
+  const through = special.map(([name, value]) => `${quote(`${name}=${value}`)} `).join('')
+  // bash takes a program's name that begins with a dash for an option of `exec`, dash does not know `exec --`.
+  const isDirect = special.length === 0 && !program.startsWith('-')
+  return [
+    `# ${spec.size.cpus} ${spec.size.memory}`,
+    ...checkProgram(program, spec.environment['PATH'] ?? path),
+    // Where the keeper was is nobody's business.
+    'unset OLDPWD',
+    ...plain.map(([name, value]) => `export ${name}=${quote(value)}`),
+    `exec ${isDirect ? '' : `${env} -- ${through}`}${run} </dev/null`,
+    '',
+  ].join('\n')
+}
+
+/** What the output of a worker begins with whose program could not be run. */
+export const NOT_RUN = 'clusters: the program '
+
+/** Said in words of ours: a shell's own differ, and do not say where it has looked. */
+function checkProgram(program: string, path: string): string[] {
+  const places = program.includes('/')
+    ? [program]
+    : path.split(':').map(folder => `${folder === '' ? '.' : folder}/${program}`)
+  const quoted = places.map(place => quote(place.startsWith('/') ? place : `./${place}`))
+  const anyOf = (test: (place: string) => string) => quoted.map(test).join(' || ')
+  const where = program.includes('/') ? '' : ` (PATH=${path})`
+  const say = (words: string) => `printf '%s\\n' ${quote(`${NOT_RUN}${program} ${words}`)}`
+  return [
+    `if { ${anyOf(place => `{ [ -f ${place} ] && [ -x ${place} ]; }`)}; }; then :`,
+    `elif { ${anyOf(place => `[ -e ${place} ]`)}; }; then ${say(`is not executable${where}`)}; exit 126`,
+    `else ${say(`was not found${where}`)}; exit 127; fi`,
+  ]
+}
+
+/** As one word of a shell, whatever is in it. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** What the worker asked for, from the first line of its order: an end for lack of memory is told with figures. */
+export function parseOrderSize(firstLine: string): Size | undefined {
+  const [, cpus, memory] = /^# ([\d.e+-]+) ([\d.e+-]+)$/.exec(firstLine) ?? []
+  return cpus === undefined ? undefined : { cpus: Number(cpus), memory: Number(memory) }
+}

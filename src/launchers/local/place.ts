@@ -1,0 +1,75 @@
+import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { WorkerId } from '../../domain/worker.ts'
+import { errorCodeOf } from '../../lib/error-code.ts'
+import type { LaunchOutcome, WorkerSpec } from '../launcher.ts'
+import type { Account } from './account.ts'
+import type { Cgroups } from './cgroups.ts'
+import { buildOrder } from './order.ts'
+import { FILES } from './record.ts'
+
+export interface PlaceOptions {
+  readonly folder: string
+  readonly cgroups: Cgroups
+  /** Most processes of one worker. */
+  readonly processes: number
+  /** Of its working folder, when that is not us. */
+  readonly owner: Account | undefined
+  readonly path: string
+}
+
+type Refusal = Extract<LaunchOutcome, { kind: 'refused' }>
+
+/** Where every system has it. */
+const ENV = '/usr/bin/env'
+
+/** Makes a worker's folder, its order and its groups. `exists`: it was launched before. */
+export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready' | 'exists' | Refusal {
+  const { folder, cgroups, processes, owner, path } = options
+  const place = join(folder, worker.id)
+  try {
+    mkdirSync(place, { mode: 0o700 })
+  } catch (error) {
+    return errorCodeOf(error) === 'EEXIST' ? 'exists' : refuseWriting(folder, error)
+  }
+  try {
+    const work = join(place, FILES.work)
+    mkdirSync(work, { mode: 0o700 })
+    if (owner !== undefined) chownSync(work, owner.uid, owner.gid)
+    writeFileSync(join(place, FILES.order), buildOrder(worker, { path, env: ENV }), { mode: 0o600 })
+  } catch (error) {
+    removePlace(worker.id, options)
+    return refuseWriting(folder, error)
+  }
+  try {
+    cgroups.create(worker.id, { ...worker.size, processes })
+    return 'ready'
+  } catch (error) {
+    removePlace(worker.id, options)
+    return refuse('The cgroup that would hold the worker to what it asked for cannot be made', error)
+  }
+}
+
+/** Of a worker that has not begun. */
+export function removePlace(id: WorkerId, { folder, cgroups }: PlaceOptions): void {
+  cgroups.remove(id)
+  rmSync(join(folder, id), { recursive: true, force: true })
+}
+
+function refuseWriting(folder: string, error: unknown): Refusal {
+  const code = errorCodeOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return { kind: 'refused', message: `The folder ${folder} is full (${code}): free space there.` }
+  }
+  if (code === 'EROFS') {
+    return {
+      kind: 'refused',
+      message: `The folder ${folder} is read-only (${code}): mount it to be written.`,
+    }
+  }
+  return refuse(`The folder ${folder} cannot be written`, error)
+}
+
+export function refuse(what: string, error: unknown): Refusal {
+  return { kind: 'refused', message: `${what} (${errorCodeOf(error)}).` }
+}

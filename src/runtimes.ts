@@ -7,6 +7,7 @@ const idle: Runtime = {
   description: 'Holds its place until it is stopped.',
   command: ['sleep', 'infinity'],
   scheduler: undefined,
+  environment: {},
   ports: [],
   address: undefined,
   readiness: undefined,
@@ -21,6 +22,7 @@ const command: Runtime = {
   description: 'Runs a command of yours on each worker, and ends with it.',
   command: undefined,
   scheduler: undefined,
+  environment: {},
   ports: [],
   address: undefined,
   readiness: undefined,
@@ -51,6 +53,8 @@ function dask(python: string): Runtime {
       // Without it every worker serves its pages to the network.
       ...['--dashboard-address', '{listen_host}:0'],
     ],
+    // Its threads share the CPUs already; BLAS in each of them must not multiply that.
+    environment: { OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
     ports: ['scheduler_port', 'http_port'],
     address: 'tcp://{scheduler_host}:{scheduler_port}',
     readiness: { url: 'http://{scheduler_host}:{http_port}/json/counts.json', count: 'workers' },

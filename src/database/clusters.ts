@@ -1,8 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
-import type { Cluster } from '../domain/cluster.ts'
+import type { Cluster, ClusterReason, ClusterStatus } from '../domain/cluster.ts'
 import type { Timestamp } from '../lib/clock.ts'
 import { valuesTable, type Dialect } from './dialect.ts'
-import { PreparedRows } from './prepare.ts'
+import { PreparedQuery, PreparedRows, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
 /**
@@ -102,3 +102,157 @@ export async function deleteClustersEndedBefore(
     .execute()
   return rows.length
 }
+
+/** A live cluster as a pass decides on it. */
+export interface LiveCluster {
+  readonly id: number
+  readonly creatorId: number
+  readonly cpus: number
+  readonly memory: number
+  readonly workers: number
+  readonly runtime: string
+  readonly status: ClusterStatus
+  readonly reason: ClusterReason
+  readonly message: string | null
+  readonly readyWorkers: number
+  readonly address: string | null
+  readonly idleTimeoutSeconds: number | null
+  readonly lifetimeSeconds: number | null
+  readonly expiresAt: Timestamp | null
+  readonly startedAt: Timestamp | null
+  readonly deletesOnEnd: 0 | 1
+}
+
+const listLiveQuery = new PreparedQuery<{ home: string; after: number; limit: number }, LiveCluster>(
+  ({ db, param }) =>
+    db
+      .selectFrom('clusters')
+      .select([
+        ...(['id', 'creator_id as creatorId', 'cpus', 'memory', 'workers', 'runtime', 'status'] as const),
+        ...(['reason', 'message', 'ready_workers as readyWorkers', 'address'] as const),
+        ...(['idle_timeout_seconds as idleTimeoutSeconds', 'lifetime_seconds as lifetimeSeconds'] as const),
+        ...(['expires_at as expiresAt', 'started_at as startedAt'] as const),
+        'deletes_on_end as deletesOnEnd',
+      ])
+      .where('home', '=', param('home'))
+      .where('ended_at', 'is', null)
+      .where('id', '>', param('after'))
+      .orderBy('id')
+      .limit(param('limit')),
+)
+
+/** Live clusters of a home, the oldest first, with ids above `after`. */
+export function listLiveClusters(
+  database: PreparedReader,
+  page: { home: string; after: number; limit: number },
+): Promise<readonly LiveCluster[]> {
+  return listLiveQuery.read(database, page)
+}
+
+/** What a pass makes of a cluster. */
+export interface ClusterChange {
+  readonly id: number
+  readonly from: ClusterStatus
+  readonly status: ClusterStatus
+  readonly reason: ClusterReason
+  readonly message: string | null
+  readonly readyWorkers: number
+  readonly address: string | null
+  readonly startedAt: Timestamp | null
+  readonly readyAt: Timestamp | null
+  readonly expiresAt: Timestamp | null
+  readonly endedAt: Timestamp | null
+}
+
+const changeQuery = new PreparedQuery<ClusterChange, { id: number }>(({ db, param }) =>
+  db
+    .updateTable('clusters')
+    .set(eb => ({
+      status: param('status'),
+      reason: param('reason'),
+      message: param('message'),
+      ready_workers: param('readyWorkers'),
+      address: param('address'),
+      started_at: eb.fn.coalesce(eb.ref('started_at'), eb.val(param('startedAt'))),
+      ready_at: eb.fn.coalesce(eb.ref('ready_at'), eb.val(param('readyAt'))),
+      expires_at: eb.fn.coalesce(eb.ref('expires_at'), eb.val(param('expiresAt'))),
+      ended_at: param('endedAt'),
+    }))
+    .where('id', '=', param('id'))
+    .where('status', '=', param('from'))
+    .returning('id'),
+)
+
+/** Changes those that still have the status they are to leave; gives their ids. */
+export async function updateClusters(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  changes: readonly ClusterChange[],
+): Promise<Set<number>> {
+  const rows = await Promise.all(changes.map(change => changeQuery.run(trx, dialect, change)))
+  return new Set(rows.flat().map(({ id }) => id))
+}
+
+/** What is needed of a cluster to launch its workers. */
+export interface ClusterProgram {
+  readonly id: number
+  readonly name: string
+  /** A JSON array of strings. */
+  readonly command: string | null
+  /** A JSON object of strings. */
+  readonly environment: string
+}
+
+export type LockedCluster = Cluster & ClusterProgram & { readonly deletesOnEnd: 0 | 1 }
+
+/** Those of the ids that are live; locks them until the transaction ends. */
+export async function lockLiveClusters(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  ids: readonly number[],
+): Promise<Map<number, LockedCluster>> {
+  const rows = await lockLiveQuery.run(
+    trx,
+    dialect,
+    ids.map(id => ({ id })),
+  )
+  return new Map(rows.map(row => [row.id, row]))
+}
+
+const lockLiveQuery = new PreparedRows<{ id: number }, LockedCluster>(['id'], (db, rows, dialect) => {
+  const query = db
+    .selectFrom('clusters')
+    .select([
+      ...(['id', 'creator_id as creatorId', 'name', 'cpus', 'memory', 'workers', 'runtime'] as const),
+      ...(['status', 'reason', 'command', 'environment', 'deletes_on_end as deletesOnEnd'] as const),
+    ])
+    .where(
+      'id',
+      'in',
+      rows.map(row => row.id),
+    )
+    .where('ended_at', 'is', null)
+    .orderBy('id')
+  return dialect === 'postgres' ? query.forUpdate() : query
+})
+
+/** For those whose end their creators had asked to be the last of them. */
+export async function deleteClusters(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  ids: readonly number[],
+): Promise<void> {
+  await deleteQuery.run(
+    trx,
+    dialect,
+    ids.map(id => ({ id })),
+  )
+}
+
+const deleteQuery = new PreparedRows<{ id: number }, never>(['id'], (db, rows) =>
+  db.deleteFrom('clusters').where(
+    'id',
+    'in',
+    rows.map(row => row.id),
+  ),
+)

@@ -141,24 +141,23 @@ export async function lockAccount(
   return row !== undefined
 }
 
-const selectUseQuery = new PreparedRows<{ id: number }, UseRow & { id: number }>(
-  ['id'],
-  (db, rows, dialect) => {
-    const query = db
-      .selectFrom('users')
-      .select(['id', 'used_clusters', 'used_cpus', 'used_memory_gib'])
-      .where(
-        'id',
-        'in',
-        rows.map(row => row.id),
-      )
-      .where('disabled_at', 'is', null)
-      .orderBy('id')
-    // SQLite locks the whole file when the transaction begins. NO KEY: a new token only refers to the user, and
-    // its transaction, which holds the counters, must not wait for one that waits for the counters.
-    return dialect === 'postgres' ? query.forNoKeyUpdate() : query
-  },
-)
+const selectUseQuery = new PreparedRows<
+  { id: number },
+  UseRow & { id: number; disabled_at: Timestamp | null }
+>(['id'], (db, rows, dialect) => {
+  const query = db
+    .selectFrom('users')
+    .select(['id', 'used_clusters', 'used_cpus', 'used_memory_gib', 'disabled_at'])
+    .where(
+      'id',
+      'in',
+      rows.map(row => row.id),
+    )
+    .orderBy('id')
+  // SQLite locks the whole file when the transaction begins. NO KEY: a new token only refers to the user, and
+  // its transaction, which holds the counters, must not wait for one that waits for the counters.
+  return dialect === 'postgres' ? query.forNoKeyUpdate() : query
+})
 
 /**
  * Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses. Disabled
@@ -169,13 +168,27 @@ export async function lockUse(
   dialect: Dialect,
   userIds: readonly number[],
 ): Promise<Map<number, Use>> {
+  const rows = await lockUsers(trx, dialect, userIds)
+  return new Map(rows.flatMap(row => (row.disabled_at === null ? [[row.id, toUse(row)]] : [])))
+}
+
+/** The same with disabled users: what theirs cost ends as well. */
+export async function lockUseOfAll(
+  trx: Transaction<Tables>,
+  dialect: Dialect,
+  userIds: readonly number[],
+): Promise<Map<number, Use>> {
+  const rows = await lockUsers(trx, dialect, userIds)
+  return new Map(rows.map(row => [row.id, toUse(row)]))
+}
+
+function lockUsers(trx: Transaction<Tables>, dialect: Dialect, userIds: readonly number[]) {
   const ids = [...new Set(userIds)].toSorted((a, b) => a - b)
-  const rows = await selectUseQuery.run(
+  return selectUseQuery.run(
     trx,
     dialect,
     ids.map(id => ({ id })),
   )
-  return new Map(rows.map(row => [row.id, toUse(row)]))
 }
 
 const updateUseQuery = new PreparedRows<UseRow & { id: number }, never>(

@@ -23,6 +23,12 @@ export const MAX_ENVIRONMENT_BYTES = 64 * 1024
 export const MAX_BODY_BYTES = 1024 * 1024
 export const MAX_PAGE_LENGTH = 1000
 
+/** Streams, followed outputs and waiting requests that one user may have open at once, at each server. */
+export const MAX_STREAMS = 100
+/** For `wait_for`. */
+export const MAX_WAIT_SECONDS = 600
+export const DEFAULT_WAIT_SECONDS = 60
+
 export const MAX_TOKEN_NAME_LENGTH = 100
 export const LOGIN_TOKEN_DAYS = 30
 

@@ -13,6 +13,8 @@ export interface Runtime {
   /** The one extra worker that the others connect to, and its size. */
   readonly scheduler:
     { readonly command: readonly string[]; readonly cpus: number; readonly memory: number } | undefined
+  /** Variables of its workers, over ours and below the user's. */
+  readonly environment: Readonly<Record<string, string>>
   /** Names of the ports that the scheduler listens on. */
   readonly ports: readonly string[]
   /** Where a client connects; needs a scheduler. */

@@ -38,6 +38,19 @@ export const WORKER_END_REASONS = [
 ] as const
 export type WorkerEndReason = (typeof WORKER_END_REASONS)[number]
 
+/** What says nothing about the worker's program: it was not wanted any more, or never began. */
+const NO_FAILURES: readonly WorkerEndReason[] = [
+  'scheduler_replaced',
+  'scaled_down',
+  'cluster_stopped',
+  'never_started',
+]
+
+/** Whether the worker ended by itself, well or badly, and not because of us. */
+export function endedByItself(reason: WorkerEndReason): boolean {
+  return !NO_FAILURES.includes(reason)
+}
+
 /** Ends a whole cluster whose runtime replaces nothing, in the cluster's own words. */
 export function toClusterReason(reason: WorkerEndReason): ClusterReason {
   switch (reason) {
@@ -49,4 +62,47 @@ export function toClusterReason(reason: WorkerEndReason): ClusterReason {
     default:
       return reason
   }
+}
+
+/** How a program ended, as far as the operating system tells. */
+export interface ProgramEnd {
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** How long it ran, in milliseconds; `null` when nobody knows. */
+  readonly ranMs: number | null
+}
+
+/** A shell says with these that it could not begin a program. */
+const NOT_FOUND_CODES = [126, 127]
+/** A program that has run for longer was there. */
+const NOT_FOUND_WITHIN_MS = 5000
+
+/** Why a worker ended whose engine knows no better, and what happened in words that follow its name. */
+export function explainEnd({ exitCode, signal, ranMs }: ProgramEnd): {
+  reason: WorkerEndReason
+  message: string
+} {
+  const after = ranMs === null ? '' : ` after ${describeDuration(ranMs)}`
+  if (signal !== null)
+    return { reason: 'worker_exited', message: `was ended by the signal ${signal}${after}` }
+  if (exitCode === null) return { reason: 'worker_lost', message: `ended${after}; nobody knows how` }
+  if (exitCode === 0) return { reason: 'completed', message: `ended with exit code 0${after}` }
+  if (NOT_FOUND_CODES.includes(exitCode) && ranMs !== null && ranMs < NOT_FOUND_WITHIN_MS) {
+    return {
+      reason: 'program_not_found',
+      message:
+        exitCode === 127
+          ? 'has no such program to run (exit code 127): install it where the workers run, or give its full path'
+          : 'has a program that cannot be executed (exit code 126): check that it is executable there',
+    }
+  }
+  return { reason: 'worker_exited', message: `ended with exit code ${exitCode}${after}` }
+}
+
+/** Such as "0.4 s", "12 s", "5 min" and "3 h". */
+export function describeDuration(ms: number): string {
+  const seconds = Math.max(0, ms) / 1000
+  if (seconds < 9.95) return `${Number(seconds.toFixed(1))} s`
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`
 }

@@ -39,8 +39,10 @@ export interface Launcher {
   list(recorded: readonly WorkerId[]): Promise<EngineView>
 
   /**
-   * Ends what runs, with a time to end by itself first, and clears what has ended (folder, pod, cgroup). Does not
-   * wait for the end: it is called each pass until `list` omits the worker. Resolves if it is gone already.
+   * Ends what runs, with a time to end by itself first; clears what has ended already (folder, pod, cgroup). Two
+   * things, so that the last output can be read in between: a worker that ran when it was called is listed as
+   * ended, once it is, and cleared by the next call. Does not wait for the end: it is called each pass until
+   * `list` omits the worker. Resolves if it is gone already.
    */
   terminate(handles: readonly Handle[]): Promise<void>
 

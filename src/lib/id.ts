@@ -8,3 +8,8 @@ export function randomText(bytes: number): string {
 export function sha256Hex(text: string): string {
   return hash('sha256', text, 'hex')
 }
+
+/** 80 bits as lower case letters and digits: safe in file names, labels and the names of jobs. */
+export function randomId(): string {
+  return randomBytes(10).toString('hex')
+}

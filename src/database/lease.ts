@@ -1,0 +1,64 @@
+import { sql, type Transaction } from 'kysely'
+import type { Database } from './database.ts'
+import type { Tables } from './tables.ts'
+
+/**
+ * Which of several servers runs the passes of a home. The database's own clock counts, for those of two machines
+ * differ. A SQLite file has one server anyway (server-lock.ts), which need not wait for a dead one's lease to end.
+ */
+
+/** Takes the lease, or makes one's own longer; false while somebody else has it. */
+export async function takeLease(
+  database: Database,
+  { home, holder, seconds }: { home: string; holder: string; seconds: number },
+): Promise<boolean> {
+  if (database.dialect === 'sqlite') return true
+  const expiry = sql<string>`clock_timestamp() + make_interval(secs => ${seconds}::float8)`
+  const rows = await database.transaction(trx =>
+    trx
+      .insertInto('leases')
+      .values({ home, holder, expires_at: expiry })
+      .onConflict(conflict =>
+        conflict
+          .column('home')
+          .doUpdateSet({ holder, expires_at: expiry })
+          .where(eb =>
+            eb.or([
+              eb('leases.holder', '=', holder),
+              eb('leases.expires_at', '<', sql<string>`clock_timestamp()`),
+            ]),
+          ),
+      )
+      .returning('home')
+      .execute(),
+  )
+  return rows.length > 0
+}
+
+/** Whether the lease is still ours; in the transaction of what only its holder may do, and until that ends. */
+export async function holdsLease(
+  trx: Transaction<Tables>,
+  dialect: Database['dialect'],
+  { home, holder }: { home: string; holder: string },
+): Promise<boolean> {
+  if (dialect === 'sqlite') return true
+  const row = await trx
+    .selectFrom('leases')
+    .select('home')
+    .where('home', '=', home)
+    .where('holder', '=', holder)
+    .forShare()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** Lets the next server begin at once. */
+export async function releaseLease(
+  database: Database,
+  { home, holder }: { home: string; holder: string },
+): Promise<void> {
+  if (database.dialect === 'sqlite') return
+  await database.transaction(trx =>
+    trx.deleteFrom('leases').where('home', '=', home).where('holder', '=', holder).execute(),
+  )
+}

@@ -1,0 +1,211 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Transaction } from 'kysely'
+import {
+  deleteClusters,
+  lockLiveClusters,
+  updateClusters,
+  type ClusterChange,
+  type LockedCluster,
+} from '../database/clusters.ts'
+import { takeNumbers } from '../database/counters.ts'
+import type { Database } from '../database/database.ts'
+import { insertEvents } from '../database/events.ts'
+import { holdsLease } from '../database/lease.ts'
+import { insertOutput } from '../database/output.ts'
+import type { Tables } from '../database/tables.ts'
+import { lockUseOfAll, updateUse } from '../database/users.ts'
+import { insertWorkers, updateWorkers, type NewWorker, type WorkerClosing } from '../database/workers.ts'
+import { isLive, mayFollow } from '../domain/cluster.ts'
+import { subtractUse, useOf, type Use } from '../domain/quota.ts'
+import { toTimestamp, type Timestamp } from '../lib/clock.ts'
+import { randomId } from '../lib/id.ts'
+import type { KeptOutput } from './outputs.ts'
+import type { Step } from './plan.ts'
+
+/** The lease is somebody else's now: nothing more may be recorded or launched. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost'
+}
+
+/** A worker that is recorded, and its cluster as it was then. */
+export interface RecordedLaunch {
+  readonly worker: NewWorker
+  readonly cluster: LockedCluster
+}
+
+/** Rows of one transaction; requests of others come between two. */
+const ROWS_PER_TRANSACTION = 300
+
+/**
+ * Records what was planned, each cluster's part in one transaction with its events, many clusters to a transaction.
+ * Gives the launches that are recorded now: only they may be launched. What has changed since the snapshot is left
+ * for the next pass.
+ */
+export async function record(
+  database: Database,
+  steps: readonly Step[],
+  around: {
+    readonly outputs: ReadonlyMap<string, KeptOutput>
+    readonly lease: { readonly home: string; readonly holder: string }
+    readonly clock: () => Date
+  },
+): Promise<RecordedLaunch[]> {
+  const { dialect } = database
+  const recorded: RecordedLaunch[] = []
+  for (const some of chunk(steps)) {
+    const launches = await database.transaction(async trx => {
+      if (!(await holdsLease(trx, dialect, around.lease))) throw new LeaseLost('another server has the lease')
+      return await recordSome(trx, database, some, around.outputs, toTimestamp(around.clock()))
+    })
+    recorded.push(...launches)
+    await nextTurn()
+  }
+  return recorded
+}
+
+function chunk(steps: readonly Step[]): Step[][] {
+  const chunks: Step[][] = []
+  let rows = Infinity
+  for (const step of steps) {
+    const { launches, progress, closings, outputs } = step
+    const own = 1 + launches.length + progress.length + closings.length + outputs.length
+    if (rows + own > ROWS_PER_TRANSACTION) {
+      chunks.push([])
+      rows = 0
+    }
+    chunks.at(-1)?.push(step)
+    rows += own
+  }
+  return chunks
+}
+
+async function recordSome(
+  trx: Transaction<Tables>,
+  { dialect }: Database,
+  steps: readonly Step[],
+  outputs: ReadonlyMap<string, KeptOutput>,
+  now: Timestamp,
+): Promise<RecordedLaunch[]> {
+  // Users before clusters before counters: every transaction locks in this order.
+  const ending = steps.filter(({ change }) => change !== undefined && !isLive(change.status))
+  const uses = await lockUseOfAll(
+    trx,
+    dialect,
+    ending.map(({ creatorId }) => creatorId),
+  )
+  const clusters = await lockLiveClusters(
+    trx,
+    dialect,
+    steps.map(({ clusterId }) => clusterId),
+  )
+  // One that its creator has stopped meanwhile is decided on anew.
+  const current = steps.filter(({ clusterId, status }) => clusters.get(clusterId)?.status === status)
+
+  const launches = current.flatMap((step): RecordedLaunch[] => {
+    const cluster = clusters.get(step.clusterId)
+    if (cluster === undefined || cluster.workers !== step.workers) return []
+    return step.launches.map(launch => ({ worker: { ...launch, id: randomId() }, cluster }))
+  })
+  await insertWorkers(
+    trx,
+    dialect,
+    launches.map(({ worker }) => worker),
+    now,
+  )
+  await updateWorkers(
+    trx,
+    dialect,
+    current.flatMap(({ progress }) => progress),
+    current.flatMap(({ closings }) => closings.map(closing => addLastLine(closing, outputs.get(closing.id)))),
+  )
+  for (const { clusterId, outputs: workers } of current) {
+    for (const workerId of workers) {
+      const kept = outputs.get(workerId)
+      if (kept !== undefined) await insertOutput(trx, dialect, { workerId, clusterId, output: kept.output })
+    }
+  }
+  const changes = current.flatMap(({ change }) => (change === undefined ? [] : [change]))
+  await changeClusters(trx, dialect, { changes, clusters, uses, now })
+  return launches
+}
+
+interface Changing {
+  readonly changes: readonly ClusterChange[]
+  readonly clusters: ReadonlyMap<number, LockedCluster>
+  readonly uses: ReadonlyMap<number, Use>
+  readonly now: Timestamp
+}
+
+async function changeClusters(
+  trx: Transaction<Tables>,
+  dialect: Database['dialect'],
+  { changes, clusters, uses, now }: Changing,
+): Promise<void> {
+  const allowed = changes.filter(({ from, status }) => from === status || mayFollow(from, status))
+  const changed = await updateClusters(trx, dialect, allowed)
+  const told = allowed.flatMap(change => {
+    const cluster = clusters.get(change.id)
+    if (cluster === undefined || !changed.has(change.id)) return []
+    const isNews = change.status !== cluster.status || change.reason !== cluster.reason
+    return isNews ? [{ change, cluster }] : []
+  })
+  if (told.length === 0) return
+  const ended = told.filter(({ change }) => !isLive(change.status))
+  const left = new Map(uses)
+  for (const { cluster } of ended) {
+    const used = left.get(cluster.creatorId)
+    if (used !== undefined) left.set(cluster.creatorId, subtractUse(used, useOf(cluster)))
+  }
+  if (ended.length > 0) await updateUse(trx, dialect, left)
+  const numbers = await takeNumbers(trx, dialect, { events: told.length })
+  await insertEvents.run(
+    trx,
+    dialect,
+    told.map(({ change, cluster }, index) => ({
+      id: numbers.events + index,
+      cluster_id: change.id,
+      creator_id: cluster.creatorId,
+      at: now,
+      status: change.status,
+      reason: change.reason,
+      message: change.message,
+    })),
+  )
+  // Their creators have asked for it, and what they cost is over now.
+  const forgotten = ended.filter(({ cluster }) => cluster.deletesOnEnd === 1)
+  await deleteClusters(
+    trx,
+    dialect,
+    forgotten.map(({ change }) => change.id),
+  )
+}
+
+/** The last words of a program say more than its exit code. */
+function addLastLine(closing: WorkerClosing, kept: KeptOutput | undefined): WorkerClosing {
+  const { reason, message } = closing
+  const tells = reason !== null && reason !== 'completed' && message !== null
+  if (!tells || kept?.lastLine === undefined) return closing
+  return { ...closing, message: `${message.replace(/\.$/, '')}. Its last output: ${kept.lastLine}` }
+}
+
+/** Launches that the engine refused for good. */
+export async function recordRefusals(
+  database: Database,
+  refusals: readonly { readonly worker: NewWorker; readonly message: string }[],
+  now: Timestamp,
+): Promise<void> {
+  if (refusals.length === 0) return
+  const closings = refusals.map(({ worker, message }): WorkerClosing => ({
+    id: worker.id,
+    status: 'ended',
+    reason: 'launch_refused',
+    message: `could not be launched: ${message}`,
+    exitCode: null,
+    signal: null,
+    startedAt: null,
+    cpuSeconds: null,
+    peakMemoryBytes: null,
+    endedAt: now,
+  }))
+  await database.transaction(trx => updateWorkers(trx, database.dialect, [], closings))
+}

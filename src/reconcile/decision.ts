@@ -1,0 +1,95 @@
+import type { Runtime } from '../domain/runtime.ts'
+import type { WorkerEndReason, WorkerId } from '../domain/worker.ts'
+import { observeWorker, type Observation, type SeenWorker } from './observe.ts'
+import type { Candidate } from './queue.ts'
+import { planSeats, type Seats } from './seats.ts'
+import type { RecordedCluster, Snapshot } from './snapshot.ts'
+import { judge, type Verdict } from './verdict.ts'
+
+/** What is known and wanted of one cluster, by itself: before it is known who gets a place. Pure. */
+export interface Decision {
+  readonly cluster: RecordedCluster
+  readonly observations: readonly Observation[]
+  readonly workers: readonly SeenWorker[]
+  readonly runtime: Runtime | undefined
+  /** Those that are ready now, for users. */
+  readonly readyWorkers: number
+  /** All are ready, or have done already what they were for. */
+  readonly isReady: boolean
+  readonly verdict: Verdict | undefined
+  /** `undefined` when it ends. */
+  readonly seats: Seats | undefined
+  /** Workers that run and are to be stopped, and why. */
+  readonly unwanted: ReadonlyMap<WorkerId, WorkerEndReason>
+  readonly candidate: Candidate
+}
+
+export function decide(cluster: RecordedCluster, snapshot: Snapshot): Decision {
+  const { look, now, runtimes, probes } = snapshot
+  const observations = cluster.seats.map(worker => observeWorker(worker, look, now))
+  const workers = observations.map(({ seen }) => seen)
+  const runtime = runtimes.get(cluster.runtime)
+  const probe = probes.get(cluster.id)
+  const readyWorkers = countReady(cluster, workers, runtime, snapshot)
+  const done = runtime?.restart === 'never' ? countCompleted(workers) : 0
+  const isReady = look.kind === 'seen' && readyWorkers + done >= cluster.workers
+  const isLive = cluster.status !== 'stopping'
+  const verdict = isLive ? judge(cluster, workers, runtime, { now, probe, isReady }) : undefined
+  const seats =
+    isLive && verdict === undefined && runtime !== undefined && look.kind === 'seen'
+      ? planSeats(cluster, workers, runtime, now)
+      : undefined
+  const candidate = toCandidate(cluster, workers, runtime, seats)
+  const unwanted =
+    isLive && verdict === undefined
+      ? new Map(seats?.unwanted.map(({ worker, reason }) => [worker.id, reason]))
+      : listRunning(workers)
+  const known = { cluster, observations, workers, runtime, readyWorkers, isReady }
+  return { ...known, verdict, seats, unwanted, candidate }
+}
+
+function countReady(
+  cluster: RecordedCluster,
+  workers: readonly SeenWorker[],
+  runtime: Runtime | undefined,
+  { look, probes }: Snapshot,
+): number {
+  if (cluster.status === 'stopping' || look.kind === 'unreachable') return cluster.readyWorkers
+  const started = workers.filter(
+    ({ role, seat, status }) => role === 'worker' && seat < cluster.workers && status === 'started',
+  ).length
+  if (runtime?.readiness === undefined) return started
+  return Math.min(started, probes.get(cluster.id)?.readyWorkers ?? 0)
+}
+
+function countCompleted(workers: readonly SeenWorker[]): number {
+  return workers.filter(({ reason }) => reason === 'completed').length
+}
+
+/** All of them are to end with their cluster. */
+function listRunning(workers: readonly SeenWorker[]): Map<WorkerId, WorkerEndReason> {
+  const running = workers.filter(({ status }) => status !== 'ended' && status !== 'stopping')
+  return new Map(running.map(({ id }) => [id, 'cluster_stopped']))
+}
+
+function toCandidate(
+  cluster: RecordedCluster,
+  workers: readonly SeenWorker[],
+  runtime: Runtime | undefined,
+  seats: Seats | undefined,
+): Candidate {
+  const sitting = workers.filter(({ status }) => status !== 'ended')
+  const scheduler = runtime?.scheduler
+  return {
+    clusterId: cluster.id,
+    wanted: seats?.wanted ?? [],
+    sitting,
+    whole: {
+      cpus: cluster.cpus * cluster.workers + (scheduler?.cpus ?? 0),
+      memory: cluster.memory * cluster.workers + (scheduler?.memory ?? 0),
+    },
+    hasBegun: workers.length > 0,
+    isReserved:
+      sitting.length > 0 && workers.every(({ role }) => role === 'scheduler') && seats !== undefined,
+  }
+}

@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../database/database.ts'
+import type { Runtime } from '../domain/runtime.ts'
+import type { EngineFacts, Launcher, WorkerSpec } from '../launchers/launcher.ts'
+import { SECOND_MS, toTimestamp, type Clock } from '../lib/clock.ts'
+import { LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
+import { LeaseHolder } from './lease-holder.ts'
+import { readOutputs } from './outputs.ts'
+import { plan, type Plan } from './plan.ts'
+import { Prober } from './probe.ts'
+import { takeSnapshot, type Snapshot } from './snapshot.ts'
+import { buildSpec } from './spec.ts'
+
+/** Without a change a pass is made so often, for what nobody announces. */
+const INTERVAL_MS = SECOND_MS
+/** A pass that nothing asked for takes at most a hundredth of the time. */
+const IDLE_REST = 99
+/** Passes that something asked for take at most half of it, once they are long enough to be felt. */
+const BUSY_REST = 1
+const FELT_MS = 50
+const FAILED_REST_MS = [SECOND_MS, 2 * SECOND_MS, 5 * SECOND_MS, 10 * SECOND_MS]
+
+export interface ReconcilerOptions {
+  readonly database: Database
+  readonly launcher: Launcher
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  /** The engine's last word on itself; `undefined` while there is none. */
+  readonly facts: () => EngineFacts | undefined
+  readonly clock: Clock
+  readonly onPass: (pass: { readonly ms: number; readonly clusters: number }) => void
+  readonly onError: (message: string, error: unknown) => void
+}
+
+/**
+ * Makes what runs match what is recorded. A pass takes no input: whatever woke it, it looks at everything, so that
+ * there is no quick path that knows what has changed, and no rare one that does not.
+ */
+export class Reconciler {
+  readonly #options: ReconcilerOptions
+  readonly #lease: LeaseHolder
+  readonly #prober: Prober
+  /** Two wakes during a pass make one more. */
+  #isWoken = false
+  #wakeUp: (() => void) | undefined
+  #isStopped = false
+  #running: Promise<void> = Promise.resolve()
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options
+    const { database, launcher, clock, onError } = options
+    const wake = () => {
+      this.wake()
+    }
+    this.#prober = new Prober({ clock, onChange: wake })
+    this.#lease = new LeaseHolder(database, {
+      home: launcher.home,
+      onTaken: wake,
+      onError: error => {
+        onError('the lease was not renewed', error)
+      },
+    })
+  }
+
+  wake(): void {
+    this.#isWoken = true
+    this.#wakeUp?.()
+  }
+
+  /** Passes by itself until it is stopped. */
+  async start(): Promise<void> {
+    const unsubscribe = this.#options.database.onChange(() => {
+      this.wake()
+    })
+    await this.#lease.start()
+    this.#running = this.#run().finally(unsubscribe)
+  }
+
+  /** Passes until one changes nothing, whatever the clock says. */
+  async settle(): Promise<void> {
+    await this.#lease.take()
+    for (;;) {
+      const { steps } = await this.#passInTurn()
+      if (steps.length === 0) return
+    }
+  }
+
+  /** Waits for the pass under way. The workers go on. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#wakeUp?.()
+    await this.#running
+    await this.#last.catch(() => undefined)
+    this.#prober.close()
+    await this.#lease.stop()
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    while (!this.#isStopped) {
+      const startedAt = performance.now()
+      this.#isWoken = false
+      let nextAtMs: number | undefined
+      try {
+        if (this.#lease.isHeld) ({ nextAtMs } = await this.#passInTurn())
+        failures = 0
+      } catch (error) {
+        if (!(error instanceof LeaseLost)) this.#options.onError('a pass failed; it is tried again', error)
+        failures += 1
+      }
+      const ms = performance.now() - startedAt
+      const failedMs = failures === 0 ? 0 : (FAILED_REST_MS[failures - 1] ?? FAILED_REST_MS.at(-1) ?? 0)
+      await this.#rest(Math.max(failedMs, ms > FELT_MS ? ms * BUSY_REST : 0))
+      await this.#waitForWake(Math.max(INTERVAL_MS, ms * IDLE_REST), nextAtMs)
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    if (ms === 0 || this.#isStopped) return
+    const stopped = new AbortController()
+    this.#wakeUp = () => {
+      if (this.#isStopped) stopped.abort()
+    }
+    await sleep(ms, undefined, { signal: stopped.signal }).catch(() => undefined)
+    this.#wakeUp = undefined
+  }
+
+  async #waitForWake(ms: number, nextAtMs: number | undefined): Promise<void> {
+    if (this.#isWoken || this.#isStopped) return
+    const dueMs = nextAtMs === undefined ? ms : nextAtMs - this.#options.clock().getTime()
+    await new Promise<void>(resolve => {
+      const timer = setTimeout(resolve, Math.max(0, Math.min(ms, dueMs)))
+      this.#wakeUp = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+    this.#wakeUp = undefined
+  }
+
+  /** One at a time, whoever asks for it. */
+  #passInTurn(): Promise<Plan> {
+    const pass = this.#last.then(() => this.#pass())
+    this.#last = pass.catch(() => undefined)
+    return pass
+  }
+
+  async #pass(): Promise<Plan> {
+    const { database, launcher, runtimes, facts, clock, onPass } = this.#options
+    const startedAt = performance.now()
+    const snapshot = await takeSnapshot(database, launcher, {
+      runtimes,
+      probes: this.#prober.results,
+      capacity: facts()?.capacity,
+      clock,
+    })
+    this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)
+    const planned = plan(snapshot)
+    await this.#apply(planned, snapshot)
+    onPass({ ms: performance.now() - startedAt, clusters: snapshot.clusters.length })
+    return planned
+  }
+
+  /** Keeps outputs, records, and only then touches the engine. */
+  async #apply({ steps, terminations }: Plan, snapshot: Snapshot): Promise<void> {
+    const { database, launcher, clock, onError } = this.#options
+    if (steps.length > 0) {
+      const outputs = await readOutputs(
+        launcher,
+        steps.flatMap(step => step.outputs),
+      )
+      const launches = await record(database, steps, { outputs, lease: this.#lease, clock })
+      database.announceChange()
+      await this.#launch(launches, snapshot)
+    }
+    if (terminations.length === 0) return
+    await launcher.terminate(terminations).catch((error: unknown) => {
+      onError('the engine did not end workers; it is asked again', error)
+    })
+  }
+
+  async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {
+    if (launches.length === 0) return
+    const { database, launcher, clock, onError } = this.#options
+    const specs = launches.map(launch => toSpec(launch, snapshot, launcher.listenHost))
+    try {
+      const outcomes = await launcher.launch(specs)
+      const refusals = launches.flatMap(({ worker }, index) => {
+        const outcome = outcomes[index]
+        return outcome?.kind === 'refused' ? [{ worker, message: outcome.message }] : []
+      })
+      await recordRefusals(database, refusals, toTimestamp(clock()))
+    } catch (error) {
+      // Any of them may have started: the next look tells.
+      onError('the engine did not say what it launched; it is asked', error)
+    }
+  }
+}
+
+function toSpec({ worker, cluster }: RecordedLaunch, snapshot: Snapshot, listenHost: string): WorkerSpec {
+  const runtime = snapshot.runtimes.get(cluster.runtime)
+  if (runtime === undefined) throw new Error(`a launch was planned for the runtime ${cluster.runtime}`)
+  const { schedulerId } = worker
+  const address =
+    schedulerId === null || snapshot.look.kind === 'unreachable'
+      ? undefined
+      : snapshot.look.workers.get(schedulerId)?.address
+  const scheduler =
+    schedulerId === null || address === undefined || address === null
+      ? undefined
+      : { id: schedulerId, address }
+  const command = cluster.command === null ? null : parseCommand(cluster.command)
+  const environment = parseEnvironment(cluster.environment)
+  return buildSpec({ ...cluster, command, environment }, runtime, worker, { listenHost, scheduler })
+}
+
+function parseCommand(text: string): string[] {
+  const parsed: unknown = JSON.parse(text)
+  if (!Array.isArray(parsed)) throw new Error('a stored command is no array')
+  return parsed.map(String)
+}
+
+function parseEnvironment(text: string): Record<string, string> {
+  const parsed: unknown = JSON.parse(text)
+  if (typeof parsed !== 'object' || parsed === null) throw new Error('a stored environment is no object')
+  return Object.fromEntries(Object.entries(parsed).map(([name, value]) => [name, String(value)]))
+}

@@ -1,0 +1,65 @@
+import type { WorkerId } from '../domain/worker.ts'
+import type { Launcher } from '../launchers/launcher.ts'
+import { SECOND_MS } from '../lib/clock.ts'
+
+/** The end of what a worker printed, read while the engine still has it. */
+export interface KeptOutput {
+  readonly output: Uint8Array
+  /** For people, in one line; `undefined` when it printed nothing. */
+  readonly lastLine: string | undefined
+}
+
+const MAX_BYTES = 64 * 1024
+/** More lines than that are rarely in so many bytes. */
+const MAX_LINES = 4000
+const MAX_LINE_LENGTH = 200
+const TIMEOUT_MS = 5 * SECOND_MS
+/** Read at the same time. */
+const CONCURRENCY = 8
+
+/** Never rejects: what cannot be read is not there, and must not keep a worker from being cleared. */
+export async function readOutputs(
+  launcher: Launcher,
+  workers: readonly WorkerId[],
+): Promise<Map<WorkerId, KeptOutput>> {
+  const kept = new Map<WorkerId, KeptOutput>()
+  const waiting = [...workers]
+  const work = async () => {
+    for (let worker = waiting.pop(); worker !== undefined; worker = waiting.pop()) {
+      const output = await readTail(launcher, worker).catch(() => undefined)
+      if (output !== undefined) kept.set(worker, { output, lastLine: findLastLine(output) })
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENCY }, work))
+  return kept
+}
+
+async function readTail(launcher: Launcher, worker: WorkerId): Promise<Uint8Array> {
+  let tail = Buffer.alloc(0)
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
+  for await (const bytes of launcher.logs(worker, { tailLines: MAX_LINES, signal })) {
+    const all = Buffer.concat([tail, bytes])
+    tail = all.subarray(Math.max(0, all.length - MAX_BYTES))
+  }
+  // A copy of its own: the part would keep the whole alive.
+  return Uint8Array.from(tail)
+}
+
+/** The last line that is not empty, without what a terminal would act on. */
+export function findLastLine(output: Uint8Array): string | undefined {
+  const end = Buffer.from(output.subarray(Math.max(0, output.length - 4096))).toString('utf8')
+  const lines = end.split(/[\r\n]+/).map(toPlainText)
+  const line = lines.findLast(each => each !== '')
+  if (line === undefined || line.length <= MAX_LINE_LENGTH) return line
+  return `${line.slice(0, MAX_LINE_LENGTH)}…`
+}
+
+function toPlainText(line: string): string {
+  return (
+    line
+      // Colours and their like, and then whatever else is no text.
+      .replace(/\u001B\[[0-?]*[ -/]*[@-~]/g, '')
+      .replace(/[\p{C}\uFFFD]/gu, '')
+      .trim()
+  )
+}

@@ -1,0 +1,158 @@
+import type { ClusterChange } from '../database/clusters.ts'
+import type { NewWorker, WorkerClosing, WorkerProgress } from '../database/workers.ts'
+import { endStatusOf, type ClusterStatus } from '../domain/cluster.ts'
+import type { WorkerEndReason, WorkerId } from '../domain/worker.ts'
+import type { Handle } from '../launchers/launcher.ts'
+import { toTimestamp, type Timestamp } from '../lib/clock.ts'
+import { decide, type Decision } from './decision.ts'
+import { describeCluster } from './describe.ts'
+import type { SeenWorker } from './observe.ts'
+import { admit, type Admission } from './queue.ts'
+import type { RecordedCluster, Snapshot } from './snapshot.ts'
+
+/** What is to be done so that what runs becomes what is recorded. Pure: from one snapshot, without any input. */
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** Workers to be ended or cleared. */
+  readonly terminations: readonly Handle[]
+  /** When something is due by the clock alone, in milliseconds since 1970. */
+  readonly nextAtMs: number | undefined
+}
+
+/** What is to be recorded of one cluster, all of it in one transaction. */
+export interface Step {
+  readonly clusterId: number
+  readonly creatorId: number
+  /** As the snapshot has them: what was planned for another status or number is not done. */
+  readonly status: ClusterStatus
+  readonly workers: number
+  /** To be recorded and then launched; each gets its id when it is recorded. */
+  readonly launches: readonly Omit<NewWorker, 'id'>[]
+  readonly progress: readonly WorkerProgress[]
+  readonly closings: readonly WorkerClosing[]
+  /** Those that have ended and whose output is to be kept before they are cleared. */
+  readonly outputs: readonly WorkerId[]
+  readonly change: ClusterChange | undefined
+}
+
+/** A cap on what one pass starts, so that recording it stays one short commit. */
+const MAX_LAUNCHES = 256
+
+export function plan(snapshot: Snapshot): Plan {
+  const decisions = snapshot.clusters.map(cluster => decide(cluster, snapshot))
+  const admissions = admit(
+    decisions.map(({ candidate }) => candidate),
+    snapshot.capacity,
+    MAX_LAUNCHES,
+  )
+  const steps = decisions.flatMap(decision => {
+    const step = toStep(decision, admissions.get(decision.cluster.id), snapshot)
+    return isEmpty(step) ? [] : [step]
+  })
+  return { steps, terminations: listTerminations(decisions, snapshot), nextAtMs: findNext(decisions) }
+}
+
+function toStep(decision: Decision, admission: Admission | undefined, snapshot: Snapshot): Step {
+  const { cluster, observations, unwanted, verdict } = decision
+  const ends = verdict !== undefined || cluster.status === 'stopping'
+  const change = ends ? planEnd(decision, snapshot) : describeCluster({ ...decision, admission, snapshot })
+  return {
+    clusterId: cluster.id,
+    creatorId: cluster.creatorId,
+    status: cluster.status,
+    workers: cluster.workers,
+    launches: (admission?.launches ?? []).map(({ size, ...wanted }) => ({
+      ...wanted,
+      ...size,
+      clusterId: cluster.id,
+      creatorId: cluster.creatorId,
+    })),
+    // One row is written once.
+    progress: observations.flatMap(({ seen, progress }) =>
+      progress === undefined || unwanted.has(seen.id) ? [] : [progress],
+    ),
+    closings: observations.flatMap(({ seen, closing }) => {
+      const reason = unwanted.get(seen.id)
+      if (reason !== undefined) return [toStop(seen, reason)]
+      return closing === undefined ? [] : [closing]
+    }),
+    outputs: observations.flatMap(({ seen, hasOutput }) => (hasOutput === true ? [seen.id] : [])),
+    change: isSame(change, cluster) ? undefined : change,
+  }
+}
+
+function isEmpty({ launches, progress, closings, outputs, change }: Step): boolean {
+  return change === undefined && [launches, progress, closings, outputs].every(({ length }) => length === 0)
+}
+
+/** Whoever is not wanted any more, whoever is to be cleared, and what nothing recorded claims. */
+function listTerminations(decisions: readonly Decision[], { look }: Snapshot): Handle[] {
+  if (look.kind === 'unreachable') return []
+  const claimed = new Set<WorkerId>()
+  const handles = new Set<Handle>()
+  for (const { observations, unwanted } of decisions) {
+    for (const { seen, terminate } of observations) {
+      if (seen.status !== 'ended') claimed.add(seen.id)
+      const handle = unwanted.has(seen.id) ? look.workers.get(seen.id)?.handle : terminate
+      if (handle !== undefined) handles.add(handle)
+    }
+  }
+  for (const { id, handle } of look.workers.values()) if (!claimed.has(id)) handles.add(handle)
+  return [...handles]
+}
+
+function findNext(decisions: readonly Decision[]): number | undefined {
+  let next: number | undefined
+  const add = (atMs: number | undefined) => {
+    if (atMs !== undefined) next = Math.min(next ?? atMs, atMs)
+  }
+  for (const { cluster, seats, verdict } of decisions) {
+    add(seats?.nextAtMs)
+    const isOver = verdict !== undefined || cluster.status === 'stopping'
+    if (cluster.expiresAt !== null && !isOver) add(Date.parse(cluster.expiresAt))
+  }
+  return next
+}
+
+/** It is being ended, or has to be, or is gone altogether. */
+function planEnd({ cluster, workers, verdict, readyWorkers }: Decision, { now }: Snapshot): ClusterChange {
+  const reason = verdict?.reason ?? cluster.reason
+  const isGone = workers.every(({ status }) => status === 'ended')
+  return {
+    id: cluster.id,
+    from: cluster.status,
+    status: isGone ? endStatusOf(reason) : 'stopping',
+    reason,
+    message: verdict?.message ?? cluster.message,
+    readyWorkers: isGone ? 0 : readyWorkers,
+    address: isGone ? null : cluster.address,
+    startedAt: cluster.startedAt === null ? firstStart(workers) : null,
+    readyAt: null,
+    expiresAt: null,
+    endedAt: isGone ? toTimestamp(now) : null,
+  }
+}
+
+/** Of those that began and ended between two looks. */
+function firstStart(workers: readonly SeenWorker[]): Timestamp | null {
+  const starts = workers.flatMap(({ startedAt }) => (startedAt === null ? [] : [startedAt]))
+  return starts.toSorted()[0] ?? null
+}
+
+function toStop({ id, startedAt }: SeenWorker, reason: WorkerEndReason): WorkerClosing {
+  return {
+    ...{ id, status: 'stopping', reason, message: null, exitCode: null, signal: null },
+    ...{ startedAt, cpuSeconds: null, peakMemoryBytes: null, endedAt: null },
+  }
+}
+
+function isSame(change: ClusterChange, cluster: RecordedCluster): boolean {
+  return (
+    change.status === cluster.status &&
+    change.reason === cluster.reason &&
+    change.message === cluster.message &&
+    change.readyWorkers === cluster.readyWorkers &&
+    change.address === cluster.address &&
+    (change.startedAt === null || cluster.startedAt !== null)
+  )
+}

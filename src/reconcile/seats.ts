@@ -1,0 +1,115 @@
+import type { Runtime } from '../domain/runtime.ts'
+import { endedByItself, type WorkerId, type WorkerRole } from '../domain/worker.ts'
+import type { Size } from '../launchers/launcher.ts'
+import { SECOND_MS } from '../lib/clock.ts'
+import type { SeenWorker } from './observe.ts'
+import type { RecordedCluster } from './snapshot.ts'
+import { ranWell } from './verdict.ts'
+
+/** Which seats of a live cluster are to be taken, and which to be left. Pure. */
+
+/** A worker that is wanted on a seat. */
+export interface Wanted {
+  readonly role: WorkerRole
+  readonly seat: number
+  readonly attempt: number
+  readonly schedulerId: WorkerId | null
+  readonly size: Size
+  readonly isReplacement: boolean
+}
+
+export interface Seats {
+  /** To be launched now. */
+  readonly wanted: readonly Wanted[]
+  /** When the next one may be launched that must wait after a failure, in milliseconds since 1970. */
+  readonly nextAtMs: number | undefined
+  /** To be ended, by why. */
+  readonly unwanted: readonly {
+    readonly worker: SeenWorker
+    readonly reason: 'scaled_down' | 'scheduler_replaced'
+  }[]
+}
+
+const FIRST_BACKOFF_MS = SECOND_MS
+const LONGEST_BACKOFF_MS = 60 * SECOND_MS
+
+/** How long a seat stays empty after so many failures in a row. */
+export function backoffMs(failures: number): number {
+  return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1))
+}
+
+export function planSeats(
+  cluster: RecordedCluster,
+  seats: readonly SeenWorker[],
+  runtime: Runtime,
+  now: Date,
+): Seats {
+  const scheduler = seats.find(({ role }) => role === 'scheduler')
+  const workers = seats.filter(({ role }) => role === 'worker')
+  const plan = new SeatPlan(now)
+  if (runtime.scheduler !== undefined) {
+    plan.fill({ role: 'scheduler', seat: 0, schedulerId: null, size: runtime.scheduler }, scheduler)
+  }
+  // They are told its address when they are launched.
+  const current = scheduler?.status === 'started' && scheduler.address !== null ? scheduler.id : undefined
+  const isRunnable = runtime.scheduler === undefined || current !== undefined
+  const bySeat = new Map(workers.map(worker => [worker.seat, worker]))
+  for (let seat = 0; isRunnable && seat < cluster.workers; seat++) {
+    const wish = { role: 'worker' as const, seat, schedulerId: current ?? null, size: cluster }
+    plan.fill(wish, bySeat.get(seat), runtime.restart)
+  }
+  const unwanted = workers.flatMap((worker): Seats['unwanted'] => {
+    if (worker.status === 'ended' || worker.status === 'stopping') return []
+    if (worker.seat >= cluster.workers) return [{ worker, reason: 'scaled_down' }]
+    const isOrphan = runtime.scheduler !== undefined && worker.schedulerId !== liveId(scheduler)
+    return isOrphan ? [{ worker, reason: 'scheduler_replaced' }] : []
+  })
+  return { wanted: plan.wanted, nextAtMs: plan.nextAtMs, unwanted }
+}
+
+function liveId(scheduler: SeenWorker | undefined): WorkerId | undefined {
+  return scheduler === undefined || scheduler.status === 'ended' || scheduler.status === 'stopping'
+    ? undefined
+    : scheduler.id
+}
+
+class SeatPlan {
+  readonly wanted: Wanted[] = []
+  nextAtMs: number | undefined
+  readonly #now: Date
+
+  constructor(now: Date) {
+    this.#now = now
+  }
+
+  fill(
+    wish: Pick<Wanted, 'role' | 'seat' | 'schedulerId' | 'size'>,
+    sitting: SeenWorker | undefined,
+    restart: Runtime['restart'] = 'always',
+  ): void {
+    const { cpus, memory } = wish.size
+    const { role, seat, schedulerId } = wish
+    const size = { cpus, memory }
+    if (sitting === undefined) {
+      this.wanted.push({ role, seat, schedulerId, size, attempt: 1, isReplacement: false })
+      return
+    }
+    if (sitting.status !== 'ended') return
+    const failures = countFailures(sitting, this.#now)
+    // What may run once only has run, unless it never began.
+    if (restart === 'never' && sitting.reason !== null && endedByItself(sitting.reason)) return
+    const at = Date.parse(sitting.endedAt ?? '') + (failures === 0 ? 0 : backoffMs(failures))
+    if (at > this.#now.getTime()) {
+      this.nextAtMs = Math.min(this.nextAtMs ?? at, at)
+      return
+    }
+    this.wanted.push({ role, seat, schedulerId, size, attempt: failures + 1, isReplacement: true })
+  }
+}
+
+/** In a row, on this seat, until now. */
+function countFailures(worker: SeenWorker, now: Date): number {
+  const { reason, attempt } = worker
+  if (reason === 'scaled_down' || reason === 'scheduler_replaced' || reason === 'cluster_stopped') return 0
+  return ranWell(worker, now) ? 1 : attempt
+}

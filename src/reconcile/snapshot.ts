@@ -1,0 +1,87 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { listLiveClusters, type LiveCluster } from '../database/clusters.ts'
+import type { Database } from '../database/database.ts'
+import { listLatestWorkers, listUnendedWorkerIds, type RecordedWorker } from '../database/workers.ts'
+import type { Runtime } from '../domain/runtime.ts'
+import type { WorkerId } from '../domain/worker.ts'
+import type { Launcher, ObservedWorker, Size } from '../launchers/launcher.ts'
+import type { ProbeResult } from './probe.ts'
+
+/** A live cluster with the latest worker on each of its seats, in the order of their roles and seats. */
+export interface RecordedCluster extends LiveCluster {
+  readonly seats: readonly RecordedWorker[]
+}
+
+/** What the engine said, or why it could not be asked. */
+export type Look =
+  | {
+      readonly kind: 'seen'
+      readonly workers: ReadonlyMap<WorkerId, ObservedWorker>
+      readonly gone: ReadonlySet<WorkerId>
+    }
+  | { readonly kind: 'unreachable'; readonly why: string }
+
+/** All that a plan is made from. */
+export interface Snapshot {
+  readonly now: Date
+  readonly look: Look
+  /** The oldest first. */
+  readonly clusters: readonly RecordedCluster[]
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly probes: ReadonlyMap<number, ProbeResult>
+  /** What all workers together may have; `undefined`: the engine queues by itself, or there is no bound. */
+  readonly capacity: Size | undefined
+}
+
+/** Clusters that are read in one turn of the event loop, so that requests come between. */
+const PAGE = 500
+
+/**
+ * Looks at the engine, then at the rows: so whatever is observed was recorded before. The ids to ask the engine for
+ * are read before both; a worker that is recorded meanwhile was not asked for, and nothing is concluded of it.
+ */
+export async function takeSnapshot(
+  database: Database,
+  launcher: Launcher,
+  around: Pick<Snapshot, 'runtimes' | 'probes' | 'capacity'> & { readonly clock: () => Date },
+): Promise<Snapshot> {
+  const { clock, ...rest } = around
+  const recorded = await listUnendedWorkerIds(database, launcher.home)
+  const look = await lookAtEngine(launcher, recorded)
+  const clusters = await readClusters(database, launcher.home)
+  return { ...rest, now: clock(), look, clusters }
+}
+
+async function lookAtEngine(launcher: Launcher, recorded: readonly WorkerId[]): Promise<Look> {
+  try {
+    const { workers, gone } = await launcher.list(recorded)
+    return { kind: 'seen', workers: new Map(workers.map(worker => [worker.id, worker])), gone }
+  } catch (error) {
+    return { kind: 'unreachable', why: error instanceof Error ? error.message : 'unknown' }
+  }
+}
+
+async function readClusters(database: Database, home: string): Promise<RecordedCluster[]> {
+  const clusters: RecordedCluster[] = []
+  for (let after = 0; ;) {
+    const page = await listLiveClusters(database, { home, after, limit: PAGE })
+    const [first, last] = [page[0], page.at(-1)]
+    if (first === undefined || last === undefined) return clusters
+    const workers = await listLatestWorkers(database, { home, first: first.id, last: last.id })
+    const seats = new Map<number, RecordedWorker[]>()
+    for (const worker of workers) {
+      const ofCluster = seats.get(worker.clusterId)
+      if (ofCluster === undefined) seats.set(worker.clusterId, [worker])
+      else ofCluster.push(worker)
+    }
+    for (const cluster of page) clusters.push({ ...cluster, seats: sortSeats(seats.get(cluster.id) ?? []) })
+    if (page.length < PAGE) return clusters
+    after = last.id
+    await nextTurn()
+  }
+}
+
+function sortSeats(seats: RecordedWorker[]): RecordedWorker[] {
+  if (seats.length < 2) return seats
+  return seats.toSorted((a, b) => (a.role === b.role ? a.seat - b.seat : a.role === 'scheduler' ? -1 : 1))
+}

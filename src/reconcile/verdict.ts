@@ -1,0 +1,157 @@
+import type { ClusterReason } from '../domain/cluster.ts'
+import type { Runtime } from '../domain/runtime.ts'
+import { describeDuration, endedByItself, toClusterReason } from '../domain/worker.ts'
+import { SECOND_MS } from '../lib/clock.ts'
+import type { SeenWorker } from './observe.ts'
+import type { ProbeResult } from './probe.ts'
+import type { RecordedCluster } from './snapshot.ts'
+
+/** Whether a live cluster has to end, and why. Pure. */
+export interface Verdict {
+  readonly reason: ClusterReason
+  readonly message: string
+}
+
+/** So many failures in a row on one seat end the cluster. */
+export const MAX_ATTEMPTS = 5
+/** A worker that ran for so long was well; the count begins anew. */
+export const RAN_WELL_MS = 10 * 60 * SECOND_MS
+
+/** `isReady`: all its workers are. */
+export function judge(
+  cluster: RecordedCluster,
+  seats: readonly SeenWorker[],
+  runtime: Runtime | undefined,
+  around: { readonly now: Date; readonly probe: ProbeResult | undefined; readonly isReady: boolean },
+): Verdict | undefined {
+  if (runtime === undefined) {
+    return {
+      reason: 'launch_refused',
+      message: `The runtime ${cluster.runtime} is not configured on this server any more: its operator removed it.`,
+    }
+  }
+  return (
+    judgeLifetime(cluster, around.now) ??
+    judgeIdleness(cluster, around.now, around.probe) ??
+    (runtime.restart === 'never'
+      ? judgeEnds(cluster, seats)
+      : (judgeScheduler(seats) ?? judgeFailures(seats, around.now))) ??
+    judgeStart(cluster, seats, runtime, around)
+  )
+}
+
+function judgeLifetime({ expiresAt, lifetimeSeconds }: RecordedCluster, now: Date): Verdict | undefined {
+  if (expiresAt === null || Date.parse(expiresAt) > now.getTime()) return undefined
+  return {
+    reason: 'lifetime_reached',
+    message: `Its lifetime_seconds of ${lifetimeSeconds} are over.`,
+  }
+}
+
+function judgeIdleness(
+  { idleTimeoutSeconds }: RecordedCluster,
+  now: Date,
+  probe: ProbeResult | undefined,
+): Verdict | undefined {
+  const idleSince = probe?.idleSince
+  if (idleTimeoutSeconds === null || idleSince === undefined || idleSince === null) return undefined
+  if (now.getTime() - idleSince.getTime() < idleTimeoutSeconds * SECOND_MS) return undefined
+  return {
+    reason: 'idle_timeout',
+    message: `It was idle for its idle_timeout_seconds of ${idleTimeoutSeconds}.`,
+  }
+}
+
+/** Where nothing is replaced: the first bad end ends the cluster, and so does the last good one. */
+function judgeEnds(cluster: RecordedCluster, seats: readonly SeenWorker[]): Verdict | undefined {
+  const wanted = seats.filter(({ seat }) => seat < cluster.workers)
+  const failed = wanted.find(
+    ({ reason }) => reason !== null && endedByItself(reason) && reason !== 'completed',
+  )
+  if (failed?.reason !== undefined && failed.reason !== null) {
+    return { reason: toClusterReason(failed.reason), message: describeEnd(failed) }
+  }
+  const isComplete = wanted.length === cluster.workers && wanted.every(({ reason }) => reason === 'completed')
+  if (!isComplete) return judgeRefusals(wanted)
+  const message =
+    cluster.workers === 1 ? 'Its worker ended with exit code 0.' : 'All its workers ended with exit code 0.'
+  return { reason: 'completed', message }
+}
+
+/** A scheduler that ends well was told to, by a client. */
+function judgeScheduler(seats: readonly SeenWorker[]): Verdict | undefined {
+  const scheduler = seats.find(({ role }) => role === 'scheduler')
+  return scheduler?.reason === 'completed'
+    ? { reason: 'completed', message: 'Its scheduler ended with exit code 0: a client has shut it down.' }
+    : undefined
+}
+
+function judgeFailures(seats: readonly SeenWorker[], now: Date): Verdict | undefined {
+  const missing = seats.find(({ reason }) => reason === 'program_not_found')
+  if (missing !== undefined) return { reason: 'program_not_found', message: describeEnd(missing) }
+  const looping = seats.find(
+    worker =>
+      worker.attempt >= MAX_ATTEMPTS &&
+      worker.reason !== null &&
+      endedByItself(worker.reason) &&
+      !ranWell(worker, now),
+  )
+  if (looping?.reason === undefined || looping.reason === null) return judgeRefusals(seats)
+  if (looping.reason === 'launch_refused') {
+    return { reason: 'launch_refused', message: describeEnd(looping) }
+  }
+  return {
+    reason: 'crash_loop',
+    message: `${nameOf(looping)} failed ${MAX_ATTEMPTS} times in a row. The last time it ${looping.message ?? 'ended'}`,
+  }
+}
+
+/** Launches that never come about, whatever the runtime. */
+function judgeRefusals(seats: readonly SeenWorker[]): Verdict | undefined {
+  const stuck = seats.find(({ reason, attempt }) => reason === 'never_started' && attempt >= MAX_ATTEMPTS)
+  return stuck && { reason: 'launch_refused', message: describeEnd(stuck) }
+}
+
+/** Counted from when the last of its workers got its place: nobody is blamed for a queue. */
+function judgeStart(
+  cluster: RecordedCluster,
+  seats: readonly SeenWorker[],
+  runtime: Runtime,
+  { now, probe, isReady }: { now: Date; probe: ProbeResult | undefined; isReady: boolean },
+): Verdict | undefined {
+  if (cluster.status === 'running' || isReady || cluster.startedAt === null) return undefined
+  const live = seats.filter(({ status }) => status !== 'ended')
+  const isPlaced = live.length > 0 && live.every(({ status }) => status === 'placed' || status === 'started')
+  if (!isPlaced) return undefined
+  const since = Math.max(...live.map(({ startedAt, createdAt }) => Date.parse(startedAt ?? createdAt)))
+  if (now.getTime() - since < runtime.startTimeoutSeconds * SECOND_MS) return undefined
+  const who =
+    runtime.scheduler === undefined ? 'Not all its workers were' : 'Its scheduler and workers were not'
+  return {
+    reason: 'start_timeout',
+    message:
+      `${who} ready within ${describeDuration(runtime.startTimeoutSeconds * SECOND_MS)} of their start. ` +
+      `${probe?.problem ?? `${probe?.readyWorkers ?? 0} of ${cluster.workers} workers were ready.`} ` +
+      `${hintAtLogs(cluster.id, runtime.scheduler === undefined ? '0' : 'scheduler')}`,
+  }
+}
+
+export function ranWell({ startedAt, endedAt }: SeenWorker, now: Date): boolean {
+  if (startedAt === null) return false
+  const end = endedAt === null ? now.getTime() : Date.parse(endedAt)
+  return end - Date.parse(startedAt) >= RAN_WELL_MS
+}
+
+/** Such as "Worker 2 ended with exit code 3 after 61 s." */
+export function describeEnd(worker: SeenWorker): string {
+  const message = worker.message ?? 'ended'
+  return `${nameOf(worker)} ${message}${/[.!?]$/.test(message) ? '' : '.'}`
+}
+
+export function nameOf({ role, seat }: SeenWorker): string {
+  return role === 'scheduler' ? 'The scheduler' : `Worker ${seat}`
+}
+
+function hintAtLogs(clusterId: number, worker: string): string {
+  return `GET /clusters/${clusterId}/logs?worker=${worker} shows its output.`
+}

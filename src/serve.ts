@@ -15,12 +15,15 @@ import { startSweeping } from './reconcile/sweep.ts'
 import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
 import { Clusters } from './service/clusters.ts'
-import type { Placement } from './service/creations.ts'
+import { EventWatch } from './service/event-watch.ts'
+import { Events } from './service/events.ts'
 import { Lifecycle } from './service/lifecycle.ts'
 import { FAILURE_DELAY_MS, Login } from './service/login.ts'
 import { Offer } from './service/offer.ts'
+import { TokenWatch } from './service/token-watch.ts'
 import { Tokens } from './service/tokens.ts'
 import { Users } from './service/users.ts'
+import { Waiting } from './service/waiting.ts'
 import { Workers } from './service/workers.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
 
@@ -31,6 +34,10 @@ export interface ServeOptions {
   /** A test may share one, and wait less. */
   readonly passwords?: PasswordHasher
   readonly loginFailureDelayMs?: number
+  /** Instead of the one that the settings name. */
+  readonly launcher?: Launcher
+  /** Passes are made when {@link RunningServer.reconcile} says so, and not by themselves. */
+  readonly onlyManualPasses?: boolean
 }
 
 export interface RunningServer {
@@ -39,17 +46,18 @@ export interface RunningServer {
   readonly sampleLogins: readonly string[]
   /** A token without a login. */
   issueToken(user: User): Promise<string>
-  /** Answers what is under way, then lets go of everything. */
-  stop(): Promise<void>
+  /** What the engine enforces, in one sentence; `undefined` when there is none, or it does not answer. */
+  readonly engineSummary: Promise<string | undefined>
+  /** Passes until one changes nothing. */
+  reconcile(): Promise<void>
+  /** Answers what is under way, then lets go of everything. What runs goes on. */
+  stop(): Promise<GoingOn>
 }
 
-/** With `CLUSTERS_ENGINE=none`: accept and record, for ever; no other engine launches these. */
-const NO_ENGINE: Placement = {
-  engine: 'none',
-  home: 'none',
-  reason: 'none_configured',
-  message:
-    'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
+/** What runs without a server. */
+export interface GoingOn {
+  readonly clusters: number
+  readonly workers: number
 }
 
 /** Starts a server by its settings. Rejects with an `OperatorError` of one sentence when it cannot. */
@@ -67,7 +75,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const reach = describeReach(config)
     if (reach !== undefined) await refuseSampleLogins(database, passwords, reach)
 
-    const services = createServices(database, config, options, { clock, log, passwords })
+    const engine = await openEngine(config, options, { database, clock, log, undo })
+    const services = createServices(database, config, options, { clock, log, passwords, engine })
     const { tokens } = services
     undo.push(() => tokens.close())
     const app = await createApp({
@@ -75,18 +84,25 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       quota: config.quota,
       clock,
       log,
-      metrics: new Metrics(),
+      metrics,
       checkReady: () => checkReady(database),
       allowedHosts: [config.host, ...config.allowedHosts],
       trustProxy: config.trustProxy,
       tls,
     })
     undo.push(startSweepingWithLog(database, config, clock, log), prepareToClose(app))
+    const url = await listen(app, { host: config.host, port: config.port, isTls: tls !== undefined })
+    let goingOn: GoingOn = { clusters: 0, workers: 0 }
     return {
-      url: await listen(app, { host: config.host, port: config.port, isTls: tls !== undefined }),
+      url,
       sampleLogins: options.sampleUsers ? await listSampleLogins(database, passwords) : [],
+      engineSummary: engine?.summary ?? Promise.resolve(undefined),
       issueToken: async user => (await tokens.issueFor(user)).value,
-      stop: () => undo.run(),
+      reconcile: async () => engine?.reconciler.settle(),
+      stop: async () => {
+        await undo.run()
+        return goingOn
+      },
     }
   } catch (error) {
     // The cause of the failed start is what the operator must hear.
@@ -127,11 +143,16 @@ function createServices(
     },
   })
   const offer = new Offer('none', collectRuntimes({ daskPython: 'python3', own: [] }))
+  const clusters = new Clusters(database, { clock, quota, placement: NO_ENGINE })
+  const watch = new EventWatch(database)
   return {
     tokens,
+    tokenWatch: new TokenWatch(database),
     offer,
     lifecycle: new Lifecycle(database, { clock, quota, offer }),
-    clusters: new Clusters(database, { clock, quota, placement: NO_ENGINE }),
+    clusters,
+    waiting: new Waiting(database, { clusters, watch }),
+    events: new Events(database, { watch }),
     login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
     users: new Users(database, clock),
     workers: new Workers(database),

@@ -10,16 +10,20 @@ import type { Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import { version } from '../lib/version.ts'
 import type { Clusters } from '../service/clusters.ts'
+import type { Events } from '../service/events.ts'
 import type { Lifecycle } from '../service/lifecycle.ts'
 import type { Login } from '../service/login.ts'
 import type { Offer } from '../service/offer.ts'
+import type { TokenWatch } from '../service/token-watch.ts'
 import type { Tokens } from '../service/tokens.ts'
 import type { Users } from '../service/users.ts'
+import type { Waiting } from '../service/waiting.ts'
 import type { Workers } from '../service/workers.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
 import { createClientErrorHandler } from './client-error.ts'
 import { AllowedMethods } from './methods.ts'
+import { LongAnswers } from './long-answers.ts'
 import { logRequests } from './request-log.ts'
 import { createResponseClass } from './response.ts'
 import { addDocumentation, collectOpenApi } from './openapi.ts'
@@ -27,6 +31,7 @@ import { HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS } from './problems.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
 import { addRuntimeRoutes } from './routes/runtimes.ts'
+import { addEventRoutes } from './routes/events.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
@@ -36,11 +41,14 @@ import { createHostCheck, HSTS_HEADER } from './security.ts'
 export interface AppOptions {
   readonly services: {
     readonly clusters: Clusters
+    readonly events: Events
     readonly lifecycle: Lifecycle
     readonly offer: Offer
     readonly tokens: Tokens
+    readonly tokenWatch: TokenWatch
     readonly login: Login
     readonly users: Users
+    readonly waiting: Waiting
     readonly workers: Workers
   }
   readonly quota: Quota
@@ -85,9 +93,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     await addDocumentation(scope)
     await scope.register(inner => addLoginRoutes(inner, services))
   })
+  const answers = new LongAnswers(app, services)
+  metrics.watchOpenStreams(() => answers.count)
   await app.register(async scope => {
     demandToken(scope, services.tokens)
-    addClusterRoutes(scope, services)
+    addClusterRoutes(scope, services, answers)
+    addEventRoutes(scope, services, answers)
     addWorkerRoutes(scope, services)
     addRuntimeRoutes(scope, services)
     addTokenRoutes(scope, { ...services, clock })

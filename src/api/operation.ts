@@ -38,6 +38,8 @@ interface OperationAnswer {
   readonly example?: unknown
   /** `application/json` when absent. */
   readonly type?: string
+  /** The same in another media type, for clients that ask for it. */
+  readonly also?: { readonly type: string; readonly schema: TSchema; readonly example: unknown }
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -170,13 +172,20 @@ function toFastifySchema(operation: Operation) {
   }
 }
 
-function describe({ description, schema, example, type, headers }: OperationAnswer) {
+function describe({ description, schema, example, type, also, headers }: OperationAnswer) {
   const described = Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, words]) => [name, { type: 'string', description: words }]),
   )
   const withHeaders = headers === undefined ? {} : { headers: described }
   if (schema === undefined) return { description, type: 'null', ...withHeaders }
-  return { description, ...withHeaders, content: { [type ?? 'application/json']: { schema, example } } }
+  return {
+    description,
+    ...withHeaders,
+    content: {
+      [type ?? 'application/json']: { schema, example },
+      ...(also === undefined ? {} : { [also.type]: { schema: also.schema, example: also.example } }),
+    },
+  }
 }
 
 /** Several problems may share a status: each is an example of its own. */

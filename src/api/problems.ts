@@ -120,6 +120,13 @@ export const PROBLEMS = {
     mend: 'Wait as many seconds as the header `Retry-After` says.',
     exampleDetail: 'Too many failed logins. Try again in 42 s.',
   },
+  'too-many-streams': {
+    status: 429,
+    title: 'Too many streams',
+    happened: 'You have as many streams, followed outputs and waiting requests open as one user may have.',
+    mend: 'End some of them, or share one: `GET /events` streams what happens to all your clusters.',
+    exampleDetail: 'You have 100 streams and waiting requests open already; end some of them first.',
+  },
   'headers-too-large': {
     status: 431,
     title: 'Headers too large',

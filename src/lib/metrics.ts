@@ -34,6 +34,8 @@ export class Metrics {
   /** By route, then by method, then by status. */
   readonly #requests = new Map<string, Map<string, Map<number, Durations>>>()
 
+  #countOpenStreams: () => number = () => 0
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
   }
@@ -43,6 +45,11 @@ export class Metrics {
     const ofRoute = getOrAdd(this.#requests, route, () => new Map<string, Map<number, Durations>>())
     const ofMethod = getOrAdd(ofRoute, method, () => new Map<number, Durations>())
     getOrAdd(ofMethod, status, () => new Durations()).observe(seconds)
+  }
+
+  /** Where the number of open streams is to be had. */
+  watchOpenStreams(count: () => number): void {
+    this.#countOpenStreams = count
   }
 
   async render(): Promise<string> {
@@ -58,6 +65,9 @@ export class Metrics {
       `# HELP ${NAME} Time from the head of the request to the end of its answer.`,
       `# TYPE ${NAME} histogram`,
       ...requests,
+      '# HELP clusters_open_streams Streams, followed outputs and waiting requests that are open now.',
+      '# TYPE clusters_open_streams gauge',
+      `clusters_open_streams ${this.#countOpenStreams()}`,
       '',
     ].join('\n')
   }

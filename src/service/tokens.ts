@@ -134,12 +134,14 @@ export class Tokens {
   async revoke(user: User, id: number): Promise<void> {
     const found = await this.#database.transaction(trx => deleteToken(trx, user.id, id))
     if (!found) throw new NotFound('There is no such token.')
+    this.#database.announceChange()
   }
 
   /** Of the token that a request is made with. Rejects with `NotAuthenticated` when another was faster. */
   async revokeOwn(user: User, tokenId: number): Promise<void> {
     const found = await this.#database.transaction(trx => deleteToken(trx, user.id, tokenId))
     if (!found) throw notAuthenticated()
+    this.#database.announceChange()
   }
 
   /** Writes the last uses that are still gathered. */

@@ -62,6 +62,7 @@ export class Users {
     const account = await this.getAccount(username)
     if (account.disabledAt !== null) return
     await this.#database.transaction(trx => updateDisabledAt(trx, account.id, toTimestamp(this.#clock())))
+    this.#database.announceChange()
   }
 
   /** Their tokens that have not expired work again. */
@@ -79,6 +80,7 @@ export class Users {
       await updatePassword(trx, account.id, hash)
       await deleteTokensOf(trx, account.id)
     })
+    this.#database.announceChange()
   }
 
   /** Rejects with an `OperatorError` that names the user. */

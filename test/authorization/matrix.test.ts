@@ -59,6 +59,12 @@ const MATRIX: Readonly<Record<string, Row>> = {
     path: ({ id }) => `/clusters/${id}/stop`,
     statuses: tokenOnly(404, 202, 404),
   },
+  listEvents: { path: at('/events'), statuses: tokenOnly(200, 200, 200) },
+  listClusterEvents: {
+    make: 'cluster',
+    path: ({ id }) => `/clusters/${id}/events`,
+    statuses: tokenOnly(404, 200, 404),
+  },
   listWorkers: {
     make: 'cluster',
     path: ({ id }) => `/clusters/${id}/workers`,

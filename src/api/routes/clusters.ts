@@ -1,14 +1,18 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import type { ClusterRequest } from '../../domain/cluster.ts'
-import { IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
+import { InvalidRequest } from '../../domain/errors.ts'
+import { DEFAULT_WAIT_SECONDS, IDEMPOTENCY_KEY_PATTERN, memoryUnitHint } from '../../domain/limits.ts'
 import { commandProblem, environmentProblem } from '../../domain/runtime.ts'
+import { SECOND_MS } from '../../lib/clock.ts'
 import type { Clusters } from '../../service/clusters.ts'
 import type { Lifecycle } from '../../service/lifecycle.ts'
 import type { Offer } from '../../service/offer.ts'
 import { hashRequest, type IdempotencyKey } from '../../service/creations.ts'
+import type { Waiting } from '../../service/waiting.ts'
 import { readClusterId } from '../cluster-id.ts'
 import { sendJson } from '../json.ts'
+import type { LongAnswers } from '../long-answers.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, readPage } from '../paging.ts'
 import type { Check } from '../parse.ts'
@@ -24,9 +28,17 @@ import {
 
 type Body = Static<typeof clusterRequestSchema>
 
+interface Services {
+  readonly clusters: Clusters
+  readonly lifecycle: Lifecycle
+  readonly offer: Offer
+  readonly waiting: Waiting
+}
+
 export function addClusterRoutes(
   app: FastifyInstance,
-  { clusters, lifecycle, offer }: { clusters: Clusters; lifecycle: Lifecycle; offer: Offer },
+  { clusters, lifecycle, offer, waiting }: Services,
+  answers: LongAnswers,
 ): void {
   addOperation(
     app,
@@ -48,9 +60,22 @@ export function addClusterRoutes(
     return sendJson(reply, page.json)
   })
 
-  addOperation(app, getCluster, async ({ request, reply }) =>
-    sendJson(reply, await clusters.get(identityOf(request).user, readClusterId(request))),
-  )
+  addOperation(app, getCluster, async ({ query, request, reply }) => {
+    const { user } = identityOf(request)
+    const id = readClusterId(request)
+    const { wait_for: status, timeout } = query
+    if (status === undefined) {
+      if (timeout !== undefined) throw new InvalidRequest({ timeout: ['is only for wait_for'] })
+      return sendJson(reply, await clusters.get(user, id))
+    }
+    // Else the metrics would say that a look takes a minute.
+    reply.raw.route = `${getCluster.url} wait_for`
+    const timeoutMs = (timeout ?? DEFAULT_WAIT_SECONDS) * SECOND_MS
+    const signal = answers.begin(request, reply)
+    const json = await waiting.waitFor(user, id, { status, timeoutMs, signal })
+    await answers.demandToken(request)
+    return sendJson(reply, json)
+  })
 
   addLifecycleRoutes(app, lifecycle)
 }

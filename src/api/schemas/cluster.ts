@@ -1,11 +1,13 @@
 import { Type } from 'typebox'
 import { CLUSTER_REASONS, CLUSTER_STATUSES } from '../../domain/cluster.ts'
 import {
+  DEFAULT_WAIT_SECONDS,
   MAX_COMMAND_STRINGS,
   MAX_CPUS,
   MAX_DURATION_SECONDS,
   MAX_MEMORY_GIB,
   MAX_NAME_LENGTH,
+  MAX_WAIT_SECONDS,
   MAX_WORKERS,
   NAME_PATTERN,
 } from '../../domain/limits.ts'
@@ -181,9 +183,25 @@ export const getCluster = {
   method: 'GET',
   url: '/clusters/:id',
   summary: 'Look up a cluster of yours',
-  description: 'Anybody else’s is answered just as one that does not exist.',
+  description:
+    'Anybody else’s is answered just as one that does not exist. With `wait_for` it is answered once the cluster has that status or cannot have it any more, and after `timeout` in any case.',
   tag: 'clusters',
+  query: Type.Object(
+    {
+      wait_for: Type.Optional(Type.Enum([...CLUSTER_STATUSES], { description: 'Waits for this status.' })),
+      timeout: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: MAX_WAIT_SECONDS,
+          default: DEFAULT_WAIT_SECONDS,
+          description: 'Waits at most so many seconds; only with `wait_for`.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
   answers: { 200: { description: 'The cluster', schema: clusterSchema, example: clusterExample } },
+  problems: ['too-many-streams'],
 } as const satisfies Operation
 
 export const updateCluster = {

@@ -16,8 +16,12 @@ export interface Ground {
   readonly account: Account
   /** Whether that is another user than ours. */
   readonly isOther: boolean
-  /** Begins a shell in a session of its own, as that user. */
-  readonly startCommand: readonly string[]
+  /** Runs what follows as that user; empty where that is us. */
+  readonly asUser: readonly string[]
+  /** The paths of programs. */
+  readonly shell: string
+  readonly setsid: string
+  readonly env: string
 }
 
 const SHELL = '/bin/sh'
@@ -30,15 +34,12 @@ export async function prepareGround(folder: string, user: string | undefined): P
   }
   const homeId = await prepareFolder(folder)
   if (!(await canRun(SHELL))) throw new OperatorError(`The engine local needs ${SHELL}, which is not here.`)
-  const setsid = await demandProgram('setsid')
-  if (user === undefined) {
-    return { homeId, account: getOwnAccount(), isOther: false, startCommand: [setsid, SHELL] }
-  }
+  const programs = { shell: SHELL, setsid: await demandProgram('setsid'), env: await demandProgram('env') }
+  if (user === undefined) return { homeId, account: getOwnAccount(), isOther: false, asUser: [], ...programs }
   const account = await demandAccount(user)
   const setpriv = await demandProgram('setpriv')
   const drop = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--inh-caps=-all']
-  const startCommand = [setsid, setpriv, ...drop, '--no-new-privs', '--', SHELL]
-  return { homeId, account, isOther: true, startCommand }
+  return { homeId, account, isOther: true, asUser: [setpriv, ...drop, '--no-new-privs', '--'], ...programs }
 }
 
 async function demandAccount(user: string): Promise<Account> {
@@ -102,7 +103,7 @@ async function demandProgram(name: string): Promise<string> {
     if (path.startsWith('/') && !/[\s'"\\$`*?[]/.test(path) && (await canRun(path))) return path
   }
   throw new OperatorError(
-    `The engine local needs the program ${name} (package util-linux), which is not here.`,
+    `The engine local needs the program ${name} (of coreutils or util-linux), which is not here.`,
   )
 }
 

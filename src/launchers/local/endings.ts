@@ -140,8 +140,8 @@ export class Endings {
   /** Whether its order was withdrawn before anybody took it. */
   #prevent({ id }: Ending): boolean {
     const path = join(this.#options.folder, id)
-    if (!existsSync(path) || existsSync(join(path, FILES.claim))) return false
-    return putNever(this.#options.folder, id, FILES.claim) && this.#clear(id)
+    if (!existsSync(path) || existsSync(join(path, FILES.keeper))) return false
+    return putNever(this.#options.folder, id, FILES.keeper) && this.#clear(id)
   }
 
   #findMain(id: WorkerId) {

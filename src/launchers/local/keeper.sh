@@ -6,11 +6,11 @@
 #
 # SECONDS between two looks whether a worker's folder is still there; VERSION of the cgroups (1, 2, 0 for none);
 # MEMORY and CPU: the groups whose figures are read at the end; GROUPS: all that a worker enters, its id is its
-# folder in each; COMMAND starts a shell in a session of its own, for the right user, which reads the order.
-# None of them holds a space inside a word.
+# folder in each; COMMAND starts a shell of another user in a session of its own, which reads the order. Without it
+# the worker's process reads the order itself, which saves a program. None of them holds a space inside a word.
 #
-# In a worker's folder it writes keeper, claim, started and ended, each one line; without a newline at its end a
-# line does not count. Descriptor 3 tells the server at once, while there is one.
+# In a worker's folder it writes keeper, started and ended, each of them begins with one line; without a newline at
+# its end a line does not count. Descriptor 3 tells the server at once, while there is one.
 
 set -fu
 # What ends the server or its terminal must not end us; nor may a report to a server that is gone.
@@ -29,20 +29,23 @@ identify() {
 
 keep() {
   id=$1
-  cd "$id" || exit
-  identify && printf '%s %s %s\n' "$pid" "$start" "$boot" >keeper || exit
+  cd "$id" && identify || exit
   # Only one can create it: this keeper, or a server that wants to be sure that this order never starts.
   set -C
-  true >claim || exit
+  printf '%s %s %s\n' "$pid" "$start" "$boot" >keeper || exit
   set +C
-  code=125
-  # Shells say to standard error what a signal ended, and only so 137 and SIGKILL can be told apart.
+  code=125 signal=0
   {
     (begin)
     code=$?
-  } 2>signal
-  signal=0
-  if [ "$code" -gt 128 ] && { [ -s signal ] || [ "$code" -eq 130 ] || [ "$code" -eq 141 ]; }; then signal=1; fi
+  } 2>>keeper
+  # Shells say to standard error what a signal ended, and only so 137 and SIGKILL can be told apart.
+  if [ "$code" -gt 128 ]; then
+    case $code in
+    130 | 141) signal=1 ;;
+    *) { read -r _ && read -r _ && signal=1; } <keeper ;;
+    esac
+  fi
   measure
   # On a full disk it must wait: nobody else knows how the worker ended.
   until printf '%s %s %s %s %s\n' "$code" "$signal" "$oom" "$peak" "$used" >ended; do
@@ -69,7 +72,8 @@ begin() {
   cd work || exit 125
   exec 3>&-
   trap - PIPE
-  exec $command
+  [ -z "$command" ] || exec $command
+  . ../order
 }
 
 # The figures of the whole worker, all its processes: kills for lack of memory, peak in bytes, CPU time.

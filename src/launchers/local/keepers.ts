@@ -11,7 +11,7 @@ export interface KeeperOptions {
   /** With the workers' folders. */
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
-  /** Begins a shell in a session of its own, as the right user. */
+  /** Begins a shell of another user in a session of its own; empty when workers are of our own. */
   readonly startCommand: readonly string[]
   /** Between two looks whether a worker's folder is still there. */
   readonly watchSeconds: number

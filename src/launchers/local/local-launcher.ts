@@ -51,6 +51,10 @@ export interface LocalOptions {
 const TICK_MS = 500
 /** Workers that are looked at before others have their turn: some milliseconds. */
 const WORKERS_AT_ONCE = 32
+/** To make a worker's folder and groups takes most of a millisecond. */
+const PLACES_AT_ONCE = 4
+/** A line of so many keepers any shell can read. */
+const WORKERS_TO_A_SHELL = 500
 /** A keeper of ours that has not taken its order by then is not waited for. */
 const UNDER_WAY_MS = 15_000
 
@@ -129,10 +133,10 @@ export class LocalLauncher implements Launcher {
 
   async describe(): Promise<EngineFacts> {
     const { settings, programs } = this.#options
-    const { startCommand } = this.#ground
+    const { asUser, shell } = this.#ground
     const [held, missingPrograms] = await Promise.all([
       this.#held,
-      findMissingPrograms(programs, { startCommand, environment: this.#environment }),
+      findMissingPrograms(programs, { shell: [...asUser, shell], environment: this.#environment }),
     ])
     const { cpus, memoryGib } = settings
     const isBound = cpus !== undefined || memoryGib !== undefined
@@ -153,44 +157,50 @@ export class LocalLauncher implements Launcher {
     for (const { id } of workers) this.#underWay.set(id, now)
     await this.#held
     const outcomes: LaunchOutcome[] = []
+    for (let start = 0; start < workers.length; start += WORKERS_TO_A_SHELL) {
+      outcomes.push(...(await this.#launchTogether(workers.slice(start, start + WORKERS_TO_A_SHELL))))
+    }
+    return outcomes
+  }
+
+  async #launchTogether(workers: readonly WorkerSpec[]): Promise<LaunchOutcome[]> {
+    const options = this.#placeOptions()
+    const outcomes = new Map<WorkerId, LaunchOutcome>()
     const orders: WorkerId[] = []
     for (const [index, worker] of workers.entries()) {
-      const place = preparePlace(worker, this.#placeOptions())
-      outcomes.push(place === 'exists' || place === 'ready' ? { kind: 'asked' } : place)
+      const place = preparePlace(worker, options)
       if (place === 'ready') orders.push(worker.id)
-      if (place !== 'ready') this.#underWay.delete(worker.id)
-      if (index % WORKERS_AT_ONCE === WORKERS_AT_ONCE - 1) await new Promise(setImmediate)
+      else this.#underWay.delete(worker.id)
+      if (typeof place !== 'string') outcomes.set(worker.id, place)
+      if (index % PLACES_AT_ONCE === PLACES_AT_ONCE - 1) await new Promise(setImmediate)
     }
-    if (orders.length === 0) return outcomes
     try {
-      await this.#startKeepers(orders)
-      return outcomes
+      if (orders.length > 0) await this.#startKeepers(orders)
     } catch (error) {
-      const withdrawn = orders.filter(id => this.#withdraw(id))
-      const refusal = refuse(`No process can be started on this machine`, error)
-      return workers.map(({ id }, index) =>
-        withdrawn.includes(id) ? refusal : (outcomes[index] ?? { kind: 'asked' }),
-      )
+      const refusal = refuse('No process can be started on this machine', error)
+      for (const id of orders) if (this.#withdraw(id)) outcomes.set(id, refusal)
     }
+    return workers.map(({ id }) => outcomes.get(id) ?? { kind: 'asked' })
   }
 
   #placeOptions() {
     const { folder, settings } = this.#options
-    const { account, isOther } = this.#ground
+    const { account, isOther, env, setsid } = this.#ground
     return {
       folder,
       cgroups: this.#cgroups,
       processes: settings.maxProcesses,
       owner: isOther ? account : undefined,
-      path: this.#environment['PATH'] ?? '',
+      order: { path: this.#environment['PATH'] ?? '', env, setsid: isOther ? undefined : setsid },
     }
   }
 
   async #startKeepers(ids: readonly WorkerId[]): Promise<void> {
+    const { isOther, asUser, shell, setsid } = this.#ground
     await startKeepers(ids, {
       folder: this.#options.folder,
       environment: this.#environment,
-      startCommand: this.#ground.startCommand,
+      startCommand: isOther ? [setsid, ...asUser, shell] : [],
       watchSeconds: this.#options.watchSeconds ?? 15,
       cgroups: this.#cgroups,
       onReport: () => {
@@ -202,7 +212,7 @@ export class LocalLauncher implements Launcher {
   /** Whether it is sure that nobody takes the order. */
   #withdraw(id: WorkerId): boolean {
     this.#underWay.delete(id)
-    if (!putNever(this.#options.folder, id, FILES.claim)) return false
+    if (!putNever(this.#options.folder, id, FILES.keeper)) return false
     removePlace(id, this.#placeOptions())
     return true
   }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { constants, hostname } from 'node:os'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
@@ -88,9 +87,9 @@ export class Observer {
     const started = this.#findStarted(id, known)
     if (started === 'never') return undefined
     if (started !== undefined) return this.#checkStarted(id, known, started)
-    const claim = findLine(this.#path(id, FILES.claim))
-    if (claim?.text === NEVER) return undefined
-    return existsSync(this.#path(id, FILES.claim)) ? this.#checkClaimed(id, known) : this.#checkUnclaimed(id)
+    const keeper = findStats(this.#path(id, FILES.keeper))
+    if (keeper === undefined) return this.#checkUntaken(id)
+    return this.#checkTaken(id, known, keeper.mtimeMs)
   }
 
   #checkStarted(id: WorkerId, known: Known, { identity, at }: NonNullable<Known['started']>): ObservedState {
@@ -98,16 +97,21 @@ export class Observer {
     if (isAlive(identity, this.#options.bootId)) return started
     // Its keeper is about to write how it ended.
     const keeper = this.#findKeeper(id, known)
-    if (keeper !== undefined && isAlive(keeper, this.#options.bootId)) return started
+    if (keeper !== undefined && keeper !== 'never' && isAlive(keeper, this.#options.bootId)) return started
     // Or has just done so.
     const end = this.#findEnd(id, known) ?? this.#loseWorker(known, identity, 'ran')
     return { kind: 'ended', ...end }
   }
 
   /** A keeper has it, and has not started it yet. */
-  #checkClaimed(id: WorkerId, known: Known): ObservedState | undefined {
+  #checkTaken(id: WorkerId, known: Known, takenMs: number): ObservedState | undefined {
     const keeper = this.#findKeeper(id, known)
-    if (keeper !== undefined && isAlive(keeper, this.#options.bootId)) return { kind: 'placed' }
+    if (keeper === 'never') return undefined
+    const isAtWork =
+      keeper === undefined
+        ? this.#options.clock().getTime() - takenMs < YOUNG_MS
+        : isAlive(keeper, this.#options.bootId)
+    if (isAtWork) return { kind: 'placed' }
     // It may just have started it; who creates the file first decides.
     if (!putNever(this.#options.folder, id, FILES.started)) {
       const started = this.#findStarted(id, known)
@@ -117,13 +121,13 @@ export class Observer {
     return { kind: 'ended', ...this.#loseWorker(known, keeper, 'was being started') }
   }
 
-  #checkUnclaimed(id: WorkerId): ObservedState | undefined {
+  #checkUntaken(id: WorkerId): ObservedState | undefined {
     const { folder, isUnderWay, clock } = this.#options
     if (isUnderWay(id)) return { kind: 'placed' }
     const written = findStats(this.#path(id, FILES.order)) ?? findStats(join(folder, id))
     if (written === undefined) return undefined
     if (clock().getTime() - written.mtimeMs < YOUNG_MS) return { kind: 'placed' }
-    return putNever(folder, id, FILES.claim) ? undefined : { kind: 'placed' }
+    return putNever(folder, id, FILES.keeper) ? undefined : { kind: 'placed' }
   }
 
   #findStarted(id: WorkerId, known: Known): Known['started'] | 'never' {
@@ -136,9 +140,11 @@ export class Observer {
     return known.started
   }
 
-  #findKeeper(id: WorkerId, known: Known): ProcessIdentity | undefined {
+  #findKeeper(id: WorkerId, known: Known): ProcessIdentity | 'never' | undefined {
     if (known.keeper !== undefined) return known.keeper
-    const identity = parseIdentity(findLine(this.#path(id, FILES.keeper))?.text ?? '')
+    const text = findLine(this.#path(id, FILES.keeper))?.text ?? ''
+    if (text === NEVER) return 'never'
+    const identity = parseIdentity(text)
     if (identity !== undefined) known.keeper = identity
     return identity
   }

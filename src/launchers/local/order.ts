@@ -42,23 +42,35 @@ export function pickEnvironment(
   }
 }
 
-/** `path`: where programs are looked for, unless the worker's own environment says otherwise. */
-export function buildOrder(spec: WorkerSpec, { path, env }: { path: string; env: string }): string {
+export interface OrderOptions {
+  /** Where programs are looked for, unless the worker's own environment says otherwise. */
+  readonly path: string
+  /** The paths of these programs. */
+  readonly env: string
+  /** Begins a session; `undefined`: that has been done already. */
+  readonly setsid: string | undefined
+}
+
+export function buildOrder(spec: WorkerSpec, { path, env, setsid }: OrderOptions): string {
   const variables = Object.entries(spec.environment)
   const plain = variables.filter(([name]) => !OF_SHELLS.test(name))
   const special = variables.filter(([name]) => OF_SHELLS.test(name))
   const [program = '', ...args] = spec.command
-  const run = [program, ...args].map(quote).join(' ')
-  const through = special.map(([name, value]) => `${quote(`${name}=${value}`)} `).join('')
   // bash takes a program's name that begins with a dash for an option of `exec`, dash does not know `exec --`.
-  const isDirect = special.length === 0 && !program.startsWith('-')
+  const isThroughEnv = special.length > 0 || (setsid === undefined && program.startsWith('-'))
+  const words = [
+    ...(setsid === undefined ? [] : [setsid, '--']),
+    ...(isThroughEnv ? [env, '--', ...special.map(([name, value]) => `${name}=${value}`)] : []),
+    program,
+    ...args,
+  ]
   return [
     `# ${spec.size.cpus} ${spec.size.memory}`,
     ...checkProgram(program, spec.environment['PATH'] ?? path),
     // Where the keeper was is nobody's business.
     'unset OLDPWD',
     ...plain.map(([name, value]) => `export ${name}=${quote(value)}`),
-    `exec ${isDirect ? '' : `${env} -- ${through}`}${run} </dev/null`,
+    `exec ${words.map(quote).join(' ')} </dev/null`,
     '',
   ].join('\n')
 }

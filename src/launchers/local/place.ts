@@ -5,7 +5,7 @@ import { errorCodeOf } from '../../lib/error-code.ts'
 import type { LaunchOutcome, WorkerSpec } from '../launcher.ts'
 import type { Account } from './account.ts'
 import type { Cgroups } from './cgroups.ts'
-import { buildOrder } from './order.ts'
+import { buildOrder, type OrderOptions } from './order.ts'
 import { FILES } from './record.ts'
 
 export interface PlaceOptions {
@@ -15,17 +15,14 @@ export interface PlaceOptions {
   readonly processes: number
   /** Of its working folder, when that is not us. */
   readonly owner: Account | undefined
-  readonly path: string
+  readonly order: OrderOptions
 }
 
 type Refusal = Extract<LaunchOutcome, { kind: 'refused' }>
 
-/** Where every system has it. */
-const ENV = '/usr/bin/env'
-
 /** Makes a worker's folder, its order and its groups. `exists`: it was launched before. */
 export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready' | 'exists' | Refusal {
-  const { folder, cgroups, processes, owner, path } = options
+  const { folder, cgroups, processes, owner, order } = options
   const place = join(folder, worker.id)
   try {
     mkdirSync(place, { mode: 0o700 })
@@ -36,7 +33,7 @@ export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready'
     const work = join(place, FILES.work)
     mkdirSync(work, { mode: 0o700 })
     if (owner !== undefined) chownSync(work, owner.uid, owner.gid)
-    writeFileSync(join(place, FILES.order), buildOrder(worker, { path, env: ENV }), { mode: 0o600 })
+    writeFileSync(join(place, FILES.order), buildOrder(worker, order), { mode: 0o600 })
   } catch (error) {
     removePlace(worker.id, options)
     return refuseWriting(folder, error)

@@ -11,10 +11,10 @@ export interface ProgramCheck {
 
 const CHECK_TIMEOUT_MS = 5000
 
-/** By runtime, what is missing. `startCommand` begins a shell as the workers' user. */
+/** By runtime, what is missing. `shell`: begins a shell as the workers' user. */
 export async function findMissingPrograms(
   checks: readonly ProgramCheck[],
-  options: { startCommand: readonly string[]; environment: Readonly<Record<string, string>> },
+  options: { shell: readonly string[]; environment: Readonly<Record<string, string>> },
 ): Promise<ReadonlyMap<string, string>> {
   const results = await Promise.all(
     checks.map(async each => ({ ...each, canRun: await succeeds(each.check, options) })),
@@ -24,9 +24,9 @@ export async function findMissingPrograms(
 
 function succeeds(
   check: readonly string[],
-  { startCommand, environment }: Parameters<typeof findMissingPrograms>[1],
+  { shell, environment }: Parameters<typeof findMissingPrograms>[1],
 ): Promise<boolean> {
-  const [program = '', ...args] = [...startCommand, '-c', 'exec "$@"', 'sh', ...check]
+  const [program = '', ...args] = [...shell, '-c', 'exec "$@"', 'sh', ...check]
   return new Promise(resolve => {
     execFile(
       program,

@@ -23,7 +23,6 @@ import type { ProcessIdentity } from './processes.ts'
 export const FILES = {
   order: 'order',
   keeper: 'keeper',
-  claim: 'claim',
   started: 'started',
   ended: 'ended',
   stopping: 'stopping',
@@ -31,7 +30,7 @@ export const FILES = {
   work: 'work',
 } as const
 
-/** In `claim` and `started`, in place of what the keeper writes: the server was first, so it never starts. */
+/** In `keeper` and `started`, in place of what the keeper writes: the server was first, so it never starts. */
 export const NEVER = 'never'
 const NEVER_FILE = '.never'
 
@@ -43,8 +42,8 @@ export function prepareNever(folder: string): void {
   writeFileSync(path, `${NEVER}\n`, { mode: 0o600 })
 }
 
-/** Creates `claim` or `started` in place of the keeper, complete at once; whether we were first. */
-export function putNever(folder: string, id: WorkerId, file: 'claim' | 'started'): boolean {
+/** Creates `keeper` or `started` in place of the keeper, complete at once; whether we were first. */
+export function putNever(folder: string, id: WorkerId, file: 'keeper' | 'started'): boolean {
   try {
     linkSync(join(folder, NEVER_FILE), join(folder, id, file))
     return true

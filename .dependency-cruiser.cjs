@@ -70,7 +70,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/((serve|exposure|operate|config[.]test)[.]ts|cli/commands/serve[.]ts)$',
+        pathNot: '^src/((serve|engine|exposure|operate|config[.]test)[.]ts|cli/commands/serve[.]ts)$',
       },
       to: { path: '^src/config[.]ts$' },
     },

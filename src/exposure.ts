@@ -1,14 +1,28 @@
 import { createSecureContext } from 'node:tls'
-import { isLoopback, readText, type Config } from './config.ts'
+import { isLoopback, type Config } from './config.ts'
 import { OperatorError } from './domain/errors.ts'
+import { readText } from './setting-sources.ts'
 
-/** Beyond this machine, passwords and tokens must not travel in the clear. Throws an `OperatorError`. */
-export function refuseToBeExposed({ host, tls, trustProxy }: Config): void {
-  if (isLoopback(host) || tls !== undefined || trustProxy.length > 0) return
-  throw new OperatorError(
-    `CLUSTERS_HOST is ${host}, which others can reach: set CLUSTERS_TLS_CERT and CLUSTERS_TLS_KEY, ` +
-      'or CLUSTERS_TRUST_PROXY to the address of the proxy that does TLS.',
-  )
+/**
+ * Beyond this machine passwords and tokens must not travel in the clear, and whoever runs programs here must be
+ * trusted by name. Throws an `OperatorError`.
+ */
+export function refuseToBeExposed(config: Config): void {
+  const { host, tls, trustProxy, engine, local } = config
+  if (!isLoopback(host) && tls === undefined && trustProxy.length === 0) {
+    throw new OperatorError(
+      `CLUSTERS_HOST is ${host}, which others can reach: set CLUSTERS_TLS_CERT and CLUSTERS_TLS_KEY, ` +
+        'or CLUSTERS_TRUST_PROXY to the address of the proxy that does TLS.',
+    )
+  }
+  const reach = describeReach(config)
+  if (engine === 'local' && reach !== undefined && !local.trustUsers) {
+    throw new OperatorError(
+      `${reach}, and with the engine local every user runs programs on this machine as ` +
+        `${local.user ?? 'the user of the server'}: set CLUSTERS_LOCAL_TRUST_USERS=yes if you trust them with that, ` +
+        'or CLUSTERS_ENGINE to another engine.',
+    )
+  }
 }
 
 /** How others can reach the server, for a sentence; `undefined` when this machine alone can. */

@@ -5,7 +5,16 @@ import type { Database } from './database/database.ts'
 import { lockForServer } from './database/server-lock.ts'
 import { hasUsers } from './database/users.ts'
 import type { User } from './domain/user.ts'
+import {
+  describeHowToEndAll,
+  openLauncher,
+  placementFor,
+  startEngine,
+  type GoingOn,
+  type RunningEngine,
+} from './engine.ts'
 import { describeReach, readTls, refuseToBeExposed } from './exposure.ts'
+import type { Launcher } from './launchers/launcher.ts'
 import { systemClock, type Clock } from './lib/clock.ts'
 import { createLog, type Log } from './lib/log.ts'
 import { Metrics } from './lib/metrics.ts'
@@ -14,17 +23,9 @@ import { UndoStack } from './lib/undo-stack.ts'
 import { startSweeping } from './reconcile/sweep.ts'
 import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
-import { Clusters } from './service/clusters.ts'
-import { EventWatch } from './service/event-watch.ts'
-import { Events } from './service/events.ts'
-import { Lifecycle } from './service/lifecycle.ts'
-import { FAILURE_DELAY_MS, Login } from './service/login.ts'
+import { FAILURE_DELAY_MS } from './service/login.ts'
 import { Offer } from './service/offer.ts'
-import { TokenWatch } from './service/token-watch.ts'
-import { Tokens } from './service/tokens.ts'
-import { Users } from './service/users.ts'
-import { Waiting } from './service/waiting.ts'
-import { Workers } from './service/workers.ts'
+import { createServices } from './services.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
 
 export interface ServeOptions {
@@ -48,16 +49,12 @@ export interface RunningServer {
   issueToken(user: User): Promise<string>
   /** What the engine enforces, in one sentence; `undefined` when there is none, or it does not answer. */
   readonly engineSummary: Promise<string | undefined>
+  /** How an operator ends everything without a server, in words that follow a sentence; may be empty. */
+  readonly howToEndAll: string
   /** Passes until one changes nothing. */
   reconcile(): Promise<void>
   /** Answers what is under way, then lets go of everything. What runs goes on. */
   stop(): Promise<GoingOn>
-}
-
-/** What runs without a server. */
-export interface GoingOn {
-  readonly clusters: number
-  readonly workers: number
 }
 
 /** Starts a server by its settings. Rejects with an `OperatorError` of one sentence when it cannot. */
@@ -75,10 +72,16 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
     const reach = describeReach(config)
     if (reach !== undefined) await refuseSampleLogins(database, passwords, reach)
 
-    const engine = await openEngine(config, options, { database, clock, log, undo })
-    const services = createServices(database, config, options, { clock, log, passwords, engine })
+    const metrics = new Metrics()
+    const { services, engine } = await startServices(config, options, {
+      database,
+      passwords,
+      clock,
+      log,
+      metrics,
+      undo,
+    })
     const { tokens } = services
-    undo.push(() => tokens.close())
     const app = await createApp({
       services,
       quota: config.quota,
@@ -91,17 +94,16 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       tls,
     })
     undo.push(startSweepingWithLog(database, config, clock, log), prepareToClose(app))
-    const url = await listen(app, { host: config.host, port: config.port, isTls: tls !== undefined })
-    let goingOn: GoingOn = { clusters: 0, workers: 0 }
     return {
-      url,
+      url: await listen(app, { host: config.host, port: config.port, isTls: tls !== undefined }),
       sampleLogins: options.sampleUsers ? await listSampleLogins(database, passwords) : [],
       engineSummary: engine?.summary ?? Promise.resolve(undefined),
+      howToEndAll: describeHowToEndAll(config, engine),
       issueToken: async user => (await tokens.issueFor(user)).value,
       reconcile: async () => engine?.reconciler.settle(),
       stop: async () => {
         await undo.run()
-        return goingOn
+        return engine?.goingOn() ?? { clusters: 0, workers: 0 }
       },
     }
   } catch (error) {
@@ -111,11 +113,16 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
   }
 }
 
+interface Resources {
+  readonly database: Database
+  readonly passwords: PasswordHasher
+}
+
 async function openResources(
   { database: location }: Config,
   options: ServeOptions,
   undo: UndoStack,
-): Promise<{ database: Database; passwords: PasswordHasher }> {
+): Promise<Resources> {
   demandFolder(location)
   if (location.kind === 'sqlite') {
     const lock = lockForServer(location.path)
@@ -130,33 +137,41 @@ async function openResources(
   return { database, passwords }
 }
 
-function createServices(
-  database: Database,
-  { quota }: Config,
-  { loginFailureDelayMs: failureDelayMs = FAILURE_DELAY_MS }: ServeOptions,
-  { clock, log, passwords }: { clock: Clock; log: Log; passwords: PasswordHasher },
-) {
-  const tokens = new Tokens(database, {
-    clock,
-    onError: error => {
-      log.warn({ err: error }, 'the last use of tokens was not written')
-    },
+interface Started extends Resources {
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly undo: UndoStack
+}
+
+/** The engine, and what users can do with it. */
+async function startServices(config: Config, options: ServeOptions, started: Started) {
+  const { database, passwords, clock, log, undo } = started
+  const runtimes = collectRuntimes({ daskPython: config.daskPython, own: config.runtimes })
+  let engine: RunningEngine | undefined
+  const launcher =
+    options.launcher ??
+    (await openLauncher(config, {
+      runtimes,
+      clock,
+      onChange: () => engine?.reconciler.wake(),
+      onWarning: message => {
+        log.warn(message)
+      },
+    }))
+  if (launcher !== undefined) undo.push(() => launcher.close())
+  const offer = new Offer(launcher?.engine ?? 'none', runtimes)
+  const services = createServices(database, {
+    ...{ quota: config.quota, clock, log, passwords, offer, launcher },
+    placement: placementFor(launcher),
+    loginFailureDelayMs: options.loginFailureDelayMs ?? FAILURE_DELAY_MS,
   })
-  const offer = new Offer('none', collectRuntimes({ daskPython: 'python3', own: [] }))
-  const clusters = new Clusters(database, { clock, quota, placement: NO_ENGINE })
-  const watch = new EventWatch(database)
-  return {
-    tokens,
-    tokenWatch: new TokenWatch(database),
-    offer,
-    lifecycle: new Lifecycle(database, { clock, quota, offer }),
-    clusters,
-    waiting: new Waiting(database, { clusters, watch }),
-    events: new Events(database, { watch }),
-    login: new Login(database, { tokens, passwords, clock, failureDelayMs }),
-    users: new Users(database, clock),
-    workers: new Workers(database),
+  undo.push(() => services.tokens.close())
+  if (launcher !== undefined) {
+    const isAutomatic = options.onlyManualPasses !== true
+    engine = await startEngine(launcher, { ...started, runtimes, offer, isAutomatic }, undo)
   }
+  return { services, engine }
 }
 
 async function checkReady(database: Database): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { WorkerEndReason, WorkerId, WorkerRole, WorkerStatus } from '../domain/worker.ts'
 import type { Timestamp } from '../lib/clock.ts'
 import type { Dialect } from './dialect.ts'
@@ -198,4 +198,24 @@ export async function updateWorkers(
     ...progress.map(each => progressQuery.run(trx, dialect, each)),
     ...closings.map(each => closeQuery.run(trx, dialect, each)),
   ])
+}
+
+/** What of a home is not confirmed gone. */
+export async function countUnended(
+  db: Kysely<Tables>,
+  home: string,
+): Promise<{ clusters: number; workers: number }> {
+  const row = await db
+    .selectFrom('clusters')
+    .innerJoin('workers', 'workers.cluster_id', 'clusters.id')
+    .select(eb => [
+      eb.fn.count<number>('clusters.id').distinct().as('clusters'),
+      eb.fn.countAll<number>().as('workers'),
+    ])
+    .where('clusters.home', '=', home)
+    .where('clusters.ended_at', 'is', null)
+    .where('workers.is_latest', '=', 1)
+    .where('workers.status', '<>', 'ended')
+    .executeTakeFirst()
+  return { clusters: Number(row?.clusters ?? 0), workers: Number(row?.workers ?? 0) }
 }

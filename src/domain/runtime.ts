@@ -1,8 +1,8 @@
 import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT_BYTES } from './limits.ts'
 
 /**
- * What the workers of a cluster run, as data. Commands, URLs and the address may hold placeholders such as
- * `{cpus}`; reconcile/spec.ts says which.
+ * What the workers of a cluster run, as data. Commands, URLs and the address may hold {@link PLACEHOLDERS}, such
+ * as `{cpus}`.
  */
 export interface Runtime {
   readonly name: string
@@ -30,6 +30,17 @@ export interface Runtime {
   /** Ends with 0 where the runtime's program can run; else `missing` says what to install. */
   readonly check: { readonly command: readonly string[]; readonly missing: string } | undefined
 }
+
+/** The placeholders that a runtime's texts may hold, besides the names of its ports, by where they stand. */
+export const PLACEHOLDERS = {
+  /** Of the address and of URLs, which clients and we ourselves use. */
+  url: ['scheduler_host'],
+  schedulerCommand: ['listen_host', 'cluster', 'workers', 'cpus', 'memory_bytes'],
+  command: [
+    ...['listen_host', 'scheduler_host', 'address', 'cluster', 'index'],
+    ...['workers', 'cpus', 'memory_bytes'],
+  ],
+} as const
 
 /** The scheduler's own word: JSON with how many workers it has. */
 export interface Readiness {

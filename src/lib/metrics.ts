@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 /** Upper bounds of the buckets, in seconds. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
@@ -36,8 +36,29 @@ export class Metrics {
 
   #countOpenStreams: () => number = () => 0
 
+  readonly #passes: Histogram
+  readonly #liveClusters: Gauge
+
   constructor() {
+    const registers = [this.#registry]
     collectDefaultMetrics({ register: this.#registry })
+    this.#passes = new Histogram({
+      name: 'clusters_pass_duration_seconds',
+      help: 'Time of one pass of the reconcile loop.',
+      buckets: [...BUCKETS],
+      registers,
+    })
+    this.#liveClusters = new Gauge({
+      name: 'clusters_live',
+      help: 'Clusters that have not ended, as the last pass saw them.',
+      registers,
+    })
+  }
+
+  /** A pass of the reconcile loop over so many live clusters. */
+  observePass(seconds: number, clusters: number): void {
+    this.#passes.observe(seconds)
+    this.#liveClusters.set(clusters)
   }
 
   /** `route` is a pattern, never a path: each distinct one is kept for ever. */

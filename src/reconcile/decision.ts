@@ -59,7 +59,8 @@ function countReady(
     ({ role, seat, status }) => role === 'worker' && seat < cluster.workers && status === 'started',
   ).length
   if (runtime?.readiness === undefined) return started
-  return Math.min(started, probes.get(cluster.id)?.readyWorkers ?? 0)
+  // Right after a start of ours nobody has been asked yet: what was known stays.
+  return Math.min(started, probes.get(cluster.id)?.readyWorkers ?? cluster.readyWorkers)
 }
 
 function countCompleted(workers: readonly SeenWorker[]): number {

@@ -33,21 +33,6 @@ function valuesOfScheduler(runtime: Runtime, scheduler: Scheduler): Values {
   return { scheduler_host: scheduler.address, ...portsOf(scheduler.id, runtime.ports) }
 }
 
-/** Every placeholder that a runtime's texts may hold, by where it may stand; the rest is refused when it is read. */
-export const PLACEHOLDERS = {
-  url: ['scheduler_host'],
-  command: [
-    'listen_host',
-    'scheduler_host',
-    'address',
-    'cluster',
-    'index',
-    'workers',
-    'cpus',
-    'memory_bytes',
-  ],
-} as const
-
 function render(template: string, values: Values): string {
   return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
 }

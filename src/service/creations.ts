@@ -21,7 +21,7 @@ export interface Placement {
   readonly engine: string
   readonly home: string
   readonly reason: ClusterReason
-  readonly message: string
+  readonly message: string | null
 }
 
 export interface IdempotencyKey {

@@ -184,7 +184,9 @@ export class FakeLauncher implements Launcher {
     if (worker === undefined) return
     const lines = worker.output.split(/(?<=\n)/)
     let sent = worker.output.length
-    yield Buffer.from(tailLines === undefined ? worker.output : lines.slice(-tailLines || lines.length).join(''))
+    yield Buffer.from(
+      tailLines === undefined ? worker.output : lines.slice(-tailLines || lines.length).join(''),
+    )
     while (follow && !signal.aborted) {
       const { output } = worker
       if (output.length > sent) yield Buffer.from(output.slice(sent))
@@ -199,7 +201,9 @@ export class FakeLauncher implements Launcher {
   }
 
   #answer<T>(value: T): Promise<T> {
-    return this.#unreachable === undefined ? Promise.resolve(value) : Promise.reject(new Error(this.#unreachable))
+    return this.#unreachable === undefined
+      ? Promise.resolve(value)
+      : Promise.reject(new Error(this.#unreachable))
   }
 }
 

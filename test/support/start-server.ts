@@ -5,6 +5,7 @@ import { inject } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
 import type { Database } from '../../src/database/database.ts'
 import { openDatabase } from '../../src/database/open.ts'
+import type { Launcher } from '../../src/launchers/launcher.ts'
 import { PasswordHasher } from '../../src/lib/password.ts'
 import { serve } from '../../src/serve.ts'
 import { Users } from '../../src/service/users.ts'
@@ -28,6 +29,8 @@ export interface TestServer {
   user(options?: { isAdministrator?: boolean; username?: string }): Promise<Caller>
   /** Somebody without a token. */
   readonly nobody: Caller
+  /** Passes until one changes nothing. */
+  reconcile(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -42,7 +45,14 @@ let passwordHash: Promise<string> | undefined
  * `sampleUsers` loads alice and betty, as `npm start` does.
  */
 export async function startServer(
-  options: { settings?: Record<string, string>; sampleUsers?: boolean } = {},
+  options: {
+    settings?: Record<string, string>
+    sampleUsers?: boolean
+    /** With it, passes are made by `reconcile()` alone. */
+    launcher?: (clock: TestClock) => Launcher
+    /** The same launcher with passes that are made by themselves. */
+    isAutomatic?: boolean
+  } = {},
 ): Promise<TestServer> {
   const dataDir = mkdtempSync(join(tmpdir(), 'clusters-test-'))
   const config = loadConfig({
@@ -50,6 +60,7 @@ export async function startServer(
     CLUSTERS_DATA_DIR: dataDir,
     CLUSTERS_DATABASE: await locateDatabase(dataDir),
     CLUSTERS_LOG_LEVEL: 'error',
+    CLUSTERS_ENGINE: 'none',
     ...options.settings,
   })
   const clock = new TestClock()
@@ -58,6 +69,8 @@ export async function startServer(
     clock: clock.now,
     passwords,
     loginFailureDelayMs: 50,
+    ...(options.launcher === undefined ? {} : { launcher: options.launcher(clock) }),
+    onlyManualPasses: options.isAutomatic !== true && options.launcher !== undefined,
   })
   const database = await openDatabase(config.database)
   const users = new Users(database, clock.now)
@@ -77,6 +90,7 @@ export async function startServer(
       const token = await running.issueToken({ id, username: name, isAdministrator })
       return new Caller({ url: running.url, token, id, username: name })
     },
+    reconcile: () => running.reconcile(),
     async stop() {
       await running.stop()
       await database.close()

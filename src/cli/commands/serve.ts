@@ -23,10 +23,23 @@ async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
       ? `; log in as ${server.sampleLogins.join(' or ')}, password ${SAMPLE_PASSWORD}`
       : ''
   process.stdout.write(`clusters serves on ${server.url}${logins}\n`)
+  const printSummary = server.engineSummary.then(summary => {
+    if (summary !== undefined) process.stdout.write(`${summary}\n`)
+  })
   await waitForSignal()
   // A second signal ends at once.
   process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
-  await server.stop()
+  const { clusters, workers } = await server.stop()
+  await printSummary
+  if (clusters === 0) return
+  process.stdout.write(
+    `${count(clusters, 'cluster goes', 'clusters go')} on running without the server, with ${count(workers, 'worker', 'workers')}: ` +
+      `start it again to watch and stop them${server.howToEndAll}.\n`,
+  )
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`
 }
 
 function waitForSignal(): Promise<void> {

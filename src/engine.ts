@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import type { Database } from './database/database.ts'
+import { countUnended } from './database/workers.ts'
+import type { Runtime } from './domain/runtime.ts'
+import type { Launcher } from './launchers/launcher.ts'
+import { LocalLauncher } from './launchers/local/local-launcher.ts'
+import { MINUTE_MS, type Clock } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import type { Metrics } from './lib/metrics.ts'
+import type { UndoStack } from './lib/undo-stack.ts'
+import { Reconciler } from './reconcile/loop.ts'
+import type { Placement } from './service/creations.ts'
+import type { Offer } from './service/offer.ts'
+
+/** Which engine there is, and what it says of itself. */
+
+/** With `CLUSTERS_ENGINE=none`: accept and record, for ever; no other engine launches these. */
+const NO_ENGINE: Placement = {
+  engine: 'none',
+  home: 'none',
+  reason: 'none_configured',
+  message:
+    'No engine is configured (CLUSTERS_ENGINE=none): the cluster is recorded, and nothing is launched.',
+}
+
+/** Where new clusters run, and what is said of one until it is launched. */
+export function placementFor(launcher: Launcher | undefined): Placement {
+  if (launcher === undefined) return NO_ENGINE
+  return { engine: launcher.engine, home: launcher.home, reason: 'launching', message: null }
+}
+
+/** `undefined` for the engine `none`. Rejects with an `OperatorError` when the engine cannot be used. */
+export async function openLauncher(
+  { engine, dataDir, local }: Config,
+  around: {
+    readonly runtimes: ReadonlyMap<string, Runtime>
+    readonly clock: Clock
+    readonly onChange: () => void
+    readonly onWarning: (message: string) => void
+  },
+): Promise<Launcher | undefined> {
+  if (engine === 'none') return undefined
+  const { runtimes, ...rest } = around
+  const programs = [...runtimes.values()].flatMap(({ name, check }) =>
+    check === undefined ? [] : [{ runtime: name, check: check.command, missing: check.missing }],
+  )
+  return await LocalLauncher.open({ ...rest, programs, folder: workersFolder(dataDir), settings: local })
+}
+
+/** A worker of the engine local is ended by its keeper when its folder is gone. */
+export function describeHowToEndAll({ dataDir }: Config, engine: RunningEngine | undefined): string {
+  return engine?.launcher.engine === 'local'
+    ? `, or end all of them with rm -r ${workersFolder(dataDir)}`
+    : ''
+}
+
+function workersFolder(dataDir: string): string {
+  return join(dataDir, 'workers')
+}
+
+/** The engine while a server uses it. */
+export interface RunningEngine {
+  readonly launcher: Launcher
+  readonly reconciler: Reconciler
+  /** Its first word on what it enforces; `undefined` when it does not answer. */
+  readonly summary: Promise<string | undefined>
+  /** What goes on without the server; counted when it has stopped. */
+  readonly goingOn: () => GoingOn
+}
+
+/** What runs without a server. */
+export interface GoingOn {
+  readonly clusters: number
+  readonly workers: number
+}
+
+export interface EngineOptions {
+  readonly database: Database
+  readonly runtimes: ReadonlyMap<string, Runtime>
+  readonly offer: Offer
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+  /** Passes are made by themselves, and not only on demand. */
+  readonly isAutomatic: boolean
+}
+
+/** Runs what is recorded for the launcher's home. What lets go of it is added to `undo`. */
+export async function startEngine(
+  launcher: Launcher,
+  options: EngineOptions,
+  undo: UndoStack,
+): Promise<RunningEngine> {
+  const { database, runtimes, offer, clock, log, metrics } = options
+  let goingOn: GoingOn = { clusters: 0, workers: 0 }
+  const reconciler = new Reconciler({
+    database,
+    launcher,
+    runtimes,
+    facts: () => offer.facts,
+    clock,
+    onPass: ({ ms, clusters }) => {
+      metrics.observePass(ms / 1000, clusters)
+    },
+    onError: (message, error) => {
+      log.error({ err: error }, message)
+    },
+  })
+  const { summary, stop } = startDescribing(launcher, offer, log)
+  undo.push(
+    async () => {
+      goingOn = await countUnended(database.reads, launcher.home)
+    },
+    stop,
+    () => reconciler.stop(),
+  )
+  if (options.isAutomatic) await reconciler.start()
+  return { launcher, reconciler, summary, goingOn: () => goingOn }
+}
+
+const DESCRIBE_INTERVAL_MS = MINUTE_MS
+
+/** Asks the engine what it can do, now and once a minute, for `offer`. */
+function startDescribing(launcher: Launcher, offer: Offer, log: Log) {
+  const describe = async (): Promise<string | undefined> => {
+    try {
+      const facts = await launcher.describe()
+      offer.update(facts)
+      return facts.summary
+    } catch (error) {
+      log.error({ err: error }, 'the engine does not say what it can do; it is asked again in a minute')
+      return undefined
+    }
+  }
+  const summary = describe()
+  let running = summary
+  const timer = setInterval(() => {
+    running = describe()
+  }, DESCRIBE_INTERVAL_MS).unref()
+  const stop = async () => {
+    clearInterval(timer)
+    await running
+  }
+  return { summary, stop }
+}

@@ -13,6 +13,7 @@ import type { Clusters } from '../service/clusters.ts'
 import type { Events } from '../service/events.ts'
 import type { Lifecycle } from '../service/lifecycle.ts'
 import type { Login } from '../service/login.ts'
+import type { Logs } from '../service/logs.ts'
 import type { Offer } from '../service/offer.ts'
 import type { TokenWatch } from '../service/token-watch.ts'
 import type { Tokens } from '../service/tokens.ts'
@@ -47,6 +48,7 @@ export interface AppOptions {
     readonly tokens: Tokens
     readonly tokenWatch: TokenWatch
     readonly login: Login
+    readonly logs: Logs
     readonly users: Users
     readonly waiting: Waiting
     readonly workers: Workers
@@ -99,7 +101,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     demandToken(scope, services.tokens)
     addClusterRoutes(scope, services, answers)
     addEventRoutes(scope, services, answers)
-    addWorkerRoutes(scope, services)
+    addWorkerRoutes(scope, services, answers)
     addRuntimeRoutes(scope, services)
     addTokenRoutes(scope, { ...services, clock })
     addUserRoutes(scope, { ...services, quota })

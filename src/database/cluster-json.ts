@@ -57,9 +57,9 @@ export async function readClusterJson(
   dialect: Dialect,
   id: number,
 ): Promise<ClusterJson> {
-  const [json] = await listNewClustersJson(trx, dialect, { firstId: id, count: 1 })
-  if (json === undefined) throw new Error(`cluster ${id} is locked, and not there`)
-  return json
+  const [body] = await listNewClustersJson(trx, dialect, { firstId: id, count: 1 })
+  if (body === undefined) throw new Error(`cluster ${id} is locked, and not there`)
+  return body
 }
 
 export interface ClusterFilter {

@@ -136,6 +136,10 @@ function isSmall(rows: Rows): boolean {
   const [row] = rows
   if (typeof row !== 'object' || row === null || rows.length > 1) return rows.length === 0
   let length = 0
-  for (const value of Object.values(row)) length += typeof value === 'string' ? value.length : 8
+  for (const value of Object.values(row)) length += lengthOf(value)
   return length <= MAX_KEPT_LENGTH
+}
+
+function lengthOf(value: unknown): number {
+  return typeof value === 'string' || value instanceof Uint8Array ? value.length : 8
 }

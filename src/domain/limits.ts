@@ -23,6 +23,8 @@ export const MAX_ENVIRONMENT_BYTES = 64 * 1024
 export const MAX_BODY_BYTES = 1024 * 1024
 export const MAX_PAGE_LENGTH = 1000
 
+/** For `tail`. */
+export const MAX_TAIL_LINES = 10_000
 /** Streams, followed outputs and waiting requests that one user may have open at once, at each server. */
 export const MAX_STREAMS = 100
 /** For `wait_for`. */

@@ -70,6 +70,7 @@ const MATRIX: Readonly<Record<string, Row>> = {
     path: ({ id }) => `/clusters/${id}/workers`,
     statuses: tokenOnly(404, 200, 404),
   },
+  getLogs: { make: 'cluster', path: ({ id }) => `/clusters/${id}/logs`, statuses: tokenOnly(404, 200, 404) },
   listRuntimes: { path: at('/runtimes'), statuses: tokenOnly(200, 200, 200) },
   listTokens: { path: at('/tokens'), statuses: tokenOnly(200, 200, 200) },
   createToken: { path: at('/tokens'), body: () => ({ name: 'x' }), statuses: tokenOnly(201, 201, 201) },

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { MAX_WORKERS } from '../../domain/limits.ts'
+import { MAX_TAIL_LINES, MAX_WORKERS } from '../../domain/limits.ts'
 import { WORKER_END_REASONS, WORKER_ROLES, WORKER_STATUSES } from '../../domain/worker.ts'
 import type { Operation } from '../operation.ts'
 import { nullable, time } from './nullable.ts'
@@ -65,4 +65,50 @@ export const listWorkers = {
       ],
     },
   },
+} as const satisfies Operation
+
+export const getLogs = {
+  id: 'getLogs',
+  method: 'GET',
+  url: '/clusters/:id/logs',
+  summary: 'Read what a worker of a cluster of yours prints',
+  description:
+    'Standard output and error as they came, of the latest worker on its seat; empty before its launch. When a worker has ended, the last 64 KiB are kept for as long as the cluster.',
+  tag: 'clusters',
+  query: Type.Object(
+    {
+      worker: Type.Optional(
+        Type.String({
+          pattern: '^(scheduler|0|[1-9][0-9]{0,2})$',
+          default: '0',
+          description: 'The index of a worker, or `scheduler`.',
+          'x-error': 'must be the index of a worker, such as 0, or scheduler',
+        }),
+      ),
+      tail: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: MAX_TAIL_LINES,
+          description: 'Begins so many lines before the end; without it at the beginning of what is kept.',
+        }),
+      ),
+      follow: Type.Optional(
+        Type.Enum(['true', 'false'], {
+          default: 'false',
+          description:
+            'Goes on with what is printed from now on, also by a worker that takes the place of this one, until the cluster has ended.',
+        }),
+      ),
+    },
+    { additionalProperties: false },
+  ),
+  answers: {
+    200: {
+      description: 'The output',
+      type: 'text/plain',
+      schema: Type.String(),
+      example: 'step 1 of 3\nstep 2 of 3\n',
+    },
+  },
+  problems: ['too-many-streams'],
 } as const satisfies Operation

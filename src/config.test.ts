@@ -30,13 +30,22 @@ function refusalOf(env: Record<string, string>): string {
   throw new Error('it was not refused')
 }
 
+const LOCAL_DEFAULTS = {
+  ...{ user: undefined, trustUsers: false, cpus: undefined, memoryGib: undefined },
+  ...{ graceSeconds: 10, logMib: 64, maxProcesses: 4096 },
+}
+
 test('every setting has a default that works on one’s own machine', () => {
   expect(loadConfig({})).toEqual({
     host: '127.0.0.1',
     port: 8000,
     dataDir: resolve('data'),
     database: { kind: 'sqlite', path: resolve('data/clusters.db') },
-    engine: 'none',
+    // Processes are watched by way of /proc.
+    engine: process.platform === 'linux' ? 'local' : 'none',
+    local: LOCAL_DEFAULTS,
+    daskPython: 'python3',
+    runtimes: [],
     logLevel: 'info',
     tls: undefined,
     trustProxy: [],
@@ -53,6 +62,14 @@ test('reads every setting from the environment', () => {
     CLUSTERS_DATA_DIR: '/srv/clusters',
     CLUSTERS_DATABASE: 'postgres://me:secret@db/clusters',
     CLUSTERS_ENGINE: 'none',
+    CLUSTERS_LOCAL_USER: 'nobody',
+    CLUSTERS_LOCAL_TRUST_USERS: 'yes',
+    CLUSTERS_LOCAL_CPUS: '7.5',
+    CLUSTERS_LOCAL_MEMORY_GIB: '30',
+    CLUSTERS_LOCAL_GRACE_SECONDS: '0',
+    CLUSTERS_LOCAL_LOG_MIB: '1',
+    CLUSTERS_LOCAL_MAX_PROCESSES: '100',
+    CLUSTERS_DASK_PYTHON: '/opt/dask/bin/python',
     CLUSTERS_LOG_LEVEL: 'warn',
     CLUSTERS_TLS_CERT: '/cert.pem',
     CLUSTERS_TLS_KEY: '/key.pem',
@@ -69,6 +86,12 @@ test('reads every setting from the environment', () => {
     dataDir: '/srv/clusters',
     database: { kind: 'postgres', url: 'postgres://me:secret@db/clusters' },
     engine: 'none',
+    local: {
+      ...{ user: 'nobody', trustUsers: true, cpus: 7.5, memoryGib: 30 },
+      ...{ graceSeconds: 0, logMib: 1, maxProcesses: 100 },
+    },
+    daskPython: '/opt/dask/bin/python',
+    runtimes: [],
     logLevel: 'warn',
     tls: { certPath: '/cert.pem', keyPath: '/key.pem' },
     trustProxy: ['10.0.0.5', '10.0.0.0/8', 'fd00::/8'],
@@ -133,7 +156,7 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ['port', '-1', 'a whole number from 0 to 65535 (0: any free port)'],
   ['port', '80.5', 'a whole number from 0 to 65535 (0: any free port)'],
   ['port', ' 80', 'a whole number from 0 to 65535 (0: any free port)'],
-  ['engine', 'slurmm', 'none'],
+  ['engine', 'slurmm', 'one of local, none'],
   ['log_level', 'verbose', 'one of fatal, error, warn, info, debug, trace, silent'],
   ['log_level', 'INFO', 'one of fatal, error, warn, info, debug, trace, silent'],
   ['trust_proxy', 'true', 'a list of addresses or networks, such as 10.0.0.5 or 10.0.0.0/8'],

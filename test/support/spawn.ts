@@ -44,9 +44,9 @@ export function createFolder(): string {
   return folder
 }
 
-/** No CLUSTERS_* of whoever runs the tests: only what the test says. */
+/** No CLUSTERS_* of whoever runs the tests: only what the test says. Nothing is launched unless it says so. */
 export function cleanEnvironment(settings: Settings): Settings {
-  return { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...settings }
+  return { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), CLUSTERS_ENGINE: 'none', ...settings }
 }
 
 function spawnCommand(args: readonly string[], settings: Settings): ChildProcess {

@@ -72,7 +72,9 @@ export class LocalLauncher implements Launcher {
   readonly #observer: Observer
   readonly #endings: Endings
   readonly #outputs: Outputs
-  /** Being launched, with the time. */
+  /** `launch` has not made their folders yet, or has just done so. */
+  readonly #launching = new Set<WorkerId>()
+  /** Launched, with the time: keepers of ours are about to take their orders. */
   readonly #underWay = new Map<WorkerId, Date>()
   /** `list` has told that they have ended, so their output could be read. */
   readonly #listedAsEnded = new Set<WorkerId>()
@@ -154,13 +156,20 @@ export class LocalLauncher implements Launcher {
 
   async launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchOutcome[]> {
     const now = this.#options.clock()
-    for (const { id } of workers) this.#underWay.set(id, now)
-    await this.#held
-    const outcomes: LaunchOutcome[] = []
-    for (let start = 0; start < workers.length; start += WORKERS_TO_A_SHELL) {
-      outcomes.push(...(await this.#launchTogether(workers.slice(start, start + WORKERS_TO_A_SHELL))))
+    for (const { id } of workers) {
+      this.#underWay.set(id, now)
+      this.#launching.add(id)
     }
-    return outcomes
+    try {
+      await this.#held
+      const outcomes: LaunchOutcome[] = []
+      for (let start = 0; start < workers.length; start += WORKERS_TO_A_SHELL) {
+        outcomes.push(...(await this.#launchTogether(workers.slice(start, start + WORKERS_TO_A_SHELL))))
+      }
+      return outcomes
+    } finally {
+      for (const { id } of workers) this.#launching.delete(id)
+    }
   }
 
   async #launchTogether(workers: readonly WorkerSpec[]): Promise<LaunchOutcome[]> {
@@ -227,6 +236,8 @@ export class LocalLauncher implements Launcher {
 
   async list(recorded: readonly WorkerId[]): Promise<EngineView> {
     const workers: ObservedWorker[] = []
+    // As they were before the look: what is launched meanwhile was not there to be seen.
+    const launching = new Set(this.#launching)
     const ids = await this.#listIds()
     for (const [index, id] of ids.entries()) {
       const observed = this.#observer.observe(id)
@@ -237,7 +248,7 @@ export class LocalLauncher implements Launcher {
     }
     const existing = new Set(workers.map(({ id }) => id))
     this.#observer.forgetAllBut(existing)
-    const gone = recorded.filter(id => !existing.has(id) && !this.#isUnderWay(id))
+    const gone = recorded.filter(id => !existing.has(id) && !launching.has(id))
     return { workers, gone: new Set(gone) }
   }
 

@@ -152,16 +152,18 @@ test('HEAD answers at once, also where one would follow', async () => {
   }
 })
 
+// oxlint-disable-next-line require-yield
+async function* failingLogs(): AsyncGenerator<Uint8Array> {
+  await Promise.reject(new Error('/secret/path'))
+}
+
 test('an engine that cannot be read is a problem, and no answer that breaks off', async () => {
   const { cluster } = await launch()
-  const { logs } = fake
-  // oxlint-disable-next-line require-yield
-  fake.logs = async function* () {
-    await Promise.reject(new Error('/secret/path'))
-  }
+  // What stands on the launcher itself comes before its method, until it is taken away again.
+  Object.defineProperty(fake, 'logs', { configurable: true, value: failingLogs })
   const problem = expectProblem(await alice.get(`/clusters/${cluster.id}/logs`), 'unavailable')
   expect(problem.detail).toBe('The output cannot be read from the engine now.')
-  fake.logs = logs
+  Reflect.deleteProperty(fake, 'logs')
 })
 
 test('says where output is that another engine keeps', async () => {

@@ -62,7 +62,7 @@ interface Explanation {
 }
 
 function explain(described: Described): Explanation {
-  const { cluster, workers, readyWorkers, isReady, admission, snapshot } = described
+  const { cluster, workers, observations, readyWorkers, isReady, admission, snapshot } = described
   const { look } = snapshot
   if (look.kind === 'unreachable') {
     return {
@@ -71,6 +71,9 @@ function explain(described: Described): Explanation {
     }
   }
   if (isReady) return { reason: 'ready', message: describeDone(described) }
+  // Where many end one after the other, each would be two events: one that says nothing, and one that takes it back.
+  const isInTransit = observations.some(({ seen, closing }) => closing !== undefined && seen.reason === null)
+  if (isInTransit) return { reason: cluster.reason, message: cluster.message }
   const lost = explainLoss(described)
   if (lost !== undefined) return lost
   const queued = workers.find(({ status }) => status === 'queued')

@@ -56,7 +56,11 @@ module.exports = {
       name: 'config-imports',
       severity: 'error',
       from: { path: '^src/config[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(domain|lib|database|launchers/[^/]+/settings[.]ts)' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/((domain|lib|database)/|launchers/[^/]+/settings[.]ts$|(settings|setting-sources|own-runtimes)[.]ts$)',
+      },
     },
     {
       name: 'config-imports-types-of-database',

@@ -32,27 +32,22 @@ const command: Runtime = {
   check: undefined,
 }
 
+const DASK_SCHEDULER =
+  '-m distributed.cli.dask_scheduler --host {listen_host} --port {scheduler_port} ' +
+  '--dashboard-address {listen_host}:{http_port}'
+const DASK_WORKER =
+  '-m distributed.cli.dask_worker {address} --host {listen_host} --name worker-{index} --no-nanny ' +
+  '--nthreads {cpus} --memory-limit {memory_bytes} --local-directory . ' +
+  // Without it every worker serves its pages to the network.
+  '--dashboard-address {listen_host}:0'
+
 /** `python` has the module `distributed`; a path, or a name that is looked up in PATH. */
 function dask(python: string): Runtime {
   return {
     name: 'dask',
     description: 'A Dask scheduler and its workers, for a Dask client to compute on.',
-    scheduler: {
-      command: [
-        ...[python, '-m', 'distributed.cli.dask_scheduler'],
-        ...['--host', '{listen_host}', '--port', '{scheduler_port}'],
-        ...['--dashboard-address', '{listen_host}:{http_port}'],
-      ],
-      cpus: 1,
-      memory: 2,
-    },
-    command: [
-      ...[python, '-m', 'distributed.cli.dask_worker', '{address}'],
-      ...['--host', '{listen_host}', '--name', 'worker-{index}', '--no-nanny'],
-      ...['--nthreads', '{cpus}', '--memory-limit', '{memory_bytes}', '--local-directory', '.'],
-      // Without it every worker serves its pages to the network.
-      ...['--dashboard-address', '{listen_host}:0'],
-    ],
+    scheduler: { command: [python, ...DASK_SCHEDULER.split(' ')], cpus: 1, memory: 2 },
+    command: [python, ...DASK_WORKER.split(' ')],
     // Its threads share the CPUs already; BLAS in each of them must not multiply that.
     environment: { OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
     ports: ['scheduler_port', 'http_port'],

@@ -21,6 +21,7 @@ import { Metrics } from './lib/metrics.ts'
 import { PasswordHasher } from './lib/password.ts'
 import { UndoStack } from './lib/undo-stack.ts'
 import { startSweeping } from './reconcile/sweep.ts'
+import { startTellingUnserved } from './reconcile/unserved.ts'
 import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
 import { FAILURE_DELAY_MS } from './service/login.ts'
@@ -56,6 +57,8 @@ export interface RunningServer {
   /** Answers what is under way, then lets go of everything. What runs goes on. */
   stop(): Promise<GoingOn>
 }
+
+const NOTHING: GoingOn = { clusters: 0, workers: 0 }
 
 /** Starts a server by its settings. Rejects with an `OperatorError` of one sentence when it cannot. */
 export async function serve(config: Config, options: ServeOptions): Promise<RunningServer> {
@@ -101,10 +104,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       howToEndAll: describeHowToEndAll(config, engine),
       issueToken: async user => (await tokens.issueFor(user)).value,
       reconcile: async () => engine?.reconciler.settle(),
-      stop: async () => {
-        await undo.run()
-        return engine?.goingOn() ?? { clusters: 0, workers: 0 }
-      },
+      stop: () => undo.run().then(() => engine?.goingOn() ?? NOTHING),
     }
   } catch (error) {
     // The cause of the failed start is what the operator must hear.
@@ -162,11 +162,24 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
   if (launcher !== undefined) undo.push(() => launcher.close())
   const offer = new Offer(launcher?.engine ?? 'none', runtimes)
   const services = createServices(database, {
-    ...{ quota: config.quota, clock, log, passwords, offer, launcher },
+    quota: config.quota,
+    clock,
+    log,
+    passwords,
+    offer,
+    launcher,
     placement: placementFor(launcher),
     loginFailureDelayMs: options.loginFailureDelayMs ?? FAILURE_DELAY_MS,
   })
   undo.push(() => services.tokens.close())
+  const home = launcher?.home ?? 'none'
+  const onError = (error: unknown) => {
+    log.error(
+      { err: error },
+      'clusters that no server runs were not looked for; it is tried again in a minute',
+    )
+  }
+  undo.push(startTellingUnserved(database, { home, clock, onError }))
   if (launcher !== undefined) {
     const isAutomatic = options.onlyManualPasses !== true
     engine = await startEngine(launcher, { ...started, runtimes, offer, isAutomatic }, undo)

@@ -24,7 +24,7 @@ interface Given {
 
 /** All that was given; what was not has its default. */
 export interface GivenSettings {
-  value<K extends Key>(key: K): Values[K]
+  readonly value: <K extends Key>(key: K) => Values[K]
   /** As the file has them, with the file's path. */
   readonly runtimes: { readonly content: unknown; readonly source: string } | undefined
 }

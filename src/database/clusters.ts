@@ -193,6 +193,16 @@ export async function updateClusters(
   return new Set(rows.flat().map(({ id }) => id))
 }
 
+/** Of clusters that go on as they are. */
+export async function updateReasons(
+  trx: Transaction<Tables>,
+  ids: readonly number[],
+  told: { readonly reason: ClusterReason; readonly message: string },
+): Promise<void> {
+  if (ids.length === 0) return
+  await trx.updateTable('clusters').set(told).where('id', 'in', ids).execute()
+}
+
 /** What is needed of a cluster to launch its workers. */
 export interface ClusterProgram {
   readonly id: number

@@ -62,3 +62,37 @@ export async function releaseLease(
     trx.deleteFrom('leases').where('home', '=', home).where('holder', '=', holder).execute(),
   )
 }
+
+/**
+ * Live clusters, at most `limit` of them, that nobody runs, for no server serves their home: its data folder or
+ * engine is another one now. With the engine `none` there is nobody to miss. Only those that do not say so yet.
+ */
+export async function listUnservedClusterIds(
+  database: Database,
+  { home, limit }: { home: string; limit: number },
+): Promise<number[]> {
+  const rows = await database.reads
+    .selectFrom('clusters')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('home', 'not in', ['none', home])
+    .where('reason', '<>', 'engine_unreachable')
+    .where('status', '<>', 'stopping')
+    .$if(database.dialect === 'postgres', query =>
+      query.where(eb =>
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('leases')
+              .select('leases.home')
+              .whereRef('leases.home', '=', 'clusters.home')
+              .where('leases.expires_at', '>', sql<string>`clock_timestamp()`),
+          ),
+        ),
+      ),
+    )
+    .orderBy('id')
+    .limit(limit)
+    .execute()
+  return rows.map(({ id }) => id)
+}

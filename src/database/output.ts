@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { WorkerId } from '../domain/worker.ts'
+import type { Timestamp } from '../lib/clock.ts'
 import type { Dialect } from './dialect.ts'
 import { PreparedQuery, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
@@ -40,4 +41,25 @@ export async function findOutput(
 ): Promise<Uint8Array | undefined> {
   const [row] = await findQuery.read(database, { workerId })
   return row?.output
+}
+
+/** Those of workers that others have replaced, and that ended before `before`; at most `limit`, tells how many. */
+export async function deleteReplacedOutputsBefore(
+  trx: Transaction<Tables>,
+  before: Timestamp,
+  limit: number,
+): Promise<number> {
+  const replaced = trx
+    .selectFrom('outputs')
+    .innerJoin('workers', 'workers.id', 'outputs.worker_id')
+    .select('worker_id')
+    .where('workers.is_latest', '=', 0)
+    .where('workers.ended_at', '<', before)
+    .limit(limit)
+  const rows = await trx
+    .deleteFrom('outputs')
+    .where('worker_id', 'in', replaced)
+    .returning('worker_id')
+    .execute()
+  return rows.length
 }

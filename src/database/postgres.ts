@@ -182,6 +182,14 @@ class PostgresDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
+function openChanges(config: pg.ClientConfig, reader: PipelinedReader): PostgresChanges {
+  // A listener waits for as long as there is nothing to hear.
+  const { query_timeout: _, ...listening } = config
+  return new PostgresChanges(listening, (channel, payload) =>
+    reader.rows('select pg_notify($1, $2)', [channel, payload]),
+  )
+}
+
 /** Connects at the first query. */
 export function openPostgres(url: string): OpenedDatabase {
   // @types/pg does not know `pipeline` yet.
@@ -214,11 +222,7 @@ export function openPostgres(url: string): OpenedDatabase {
     },
   })
   const queue = new WriteQueue(db)
-  // A listener waits for as long as there is nothing to hear.
-  const { query_timeout: _, ...listening } = config
-  const changes = new PostgresChanges(listening, (channel, payload) =>
-    reader.rows('select pg_notify($1, $2)', [channel, payload]),
-  )
+  const changes = openChanges(config, reader)
 
   return {
     dialect: 'postgres',

@@ -217,5 +217,5 @@ export async function countUnended(
     .where('workers.is_latest', '=', 1)
     .where('workers.status', '<>', 'ended')
     .executeTakeFirst()
-  return { clusters: Number(row?.clusters ?? 0), workers: Number(row?.workers ?? 0) }
+  return { clusters: row?.clusters ?? 0, workers: row?.workers ?? 0 }
 }

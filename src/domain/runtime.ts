@@ -37,8 +37,14 @@ export const PLACEHOLDERS = {
   url: ['scheduler_host'],
   schedulerCommand: ['listen_host', 'cluster', 'workers', 'cpus', 'memory_bytes'],
   command: [
-    ...['listen_host', 'scheduler_host', 'address', 'cluster', 'index'],
-    ...['workers', 'cpus', 'memory_bytes'],
+    'listen_host',
+    'scheduler_host',
+    'address',
+    'cluster',
+    'index',
+    'workers',
+    'cpus',
+    'memory_bytes',
   ],
 } as const
 

@@ -23,7 +23,7 @@ export interface Observation {
 }
 
 /** Nothing more is known of how it ended than what is recorded already. */
-const NO_END = {
+export const NO_END = {
   reason: null,
   message: null,
   exitCode: null,

@@ -57,9 +57,8 @@ export function findLastLine(output: Uint8Array): string | undefined {
 function toPlainText(line: string): string {
   return (
     line
-      // Colours and their like, and then whatever else is no text.
-      .replace(/\u001B\[[0-?]*[ -/]*[@-~]/g, '')
-      .replace(/[\p{C}\uFFFD]/gu, '')
+      // The escape character of colours and their like goes with whatever else is no text, then what it led.
+      .replace(/[\p{C}\uFFFD]+(\[[0-?]*[ -/]*[@-~])?/gu, '')
       .trim()
   )
 }

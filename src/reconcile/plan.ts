@@ -6,7 +6,7 @@ import type { Handle } from '../launchers/launcher.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { decide, type Decision } from './decision.ts'
 import { describeCluster } from './describe.ts'
-import type { SeenWorker } from './observe.ts'
+import { NO_END, type SeenWorker } from './observe.ts'
 import { admit, type Admission } from './queue.ts'
 import type { RecordedCluster, Snapshot } from './snapshot.ts'
 
@@ -140,10 +140,7 @@ function firstStart(workers: readonly SeenWorker[]): Timestamp | null {
 }
 
 function toStop({ id, startedAt }: SeenWorker, reason: WorkerEndReason): WorkerClosing {
-  return {
-    ...{ id, status: 'stopping', reason, message: null, exitCode: null, signal: null },
-    ...{ startedAt, cpuSeconds: null, peakMemoryBytes: null, endedAt: null },
-  }
+  return { ...NO_END, id, status: 'stopping', reason, startedAt, endedAt: null }
 }
 
 function isSame(change: ClusterChange, cluster: RecordedCluster): boolean {

@@ -2,7 +2,7 @@ import { get } from 'node:http'
 import type { Runtime } from '../domain/runtime.ts'
 import type { Clock } from '../lib/clock.ts'
 import { SECOND_MS } from '../lib/clock.ts'
-import type { Look, RecordedCluster } from './snapshot.ts'
+import type { Look, ProbeResult, RecordedCluster } from './snapshot.ts'
 import { urlOf, type Scheduler } from './spec.ts'
 
 /**
@@ -10,16 +10,6 @@ import { urlOf, type Scheduler } from './spec.ts'
  * They are programs of users and not trusted: what they may take of time and memory is bounded, and nobody is led
  * elsewhere.
  */
-
-/** What the programs of a cluster say of themselves. */
-export interface ProbeResult {
-  /** `null` while nobody has answered. */
-  readonly readyWorkers: number | null
-  /** Why there is no answer, in words for the user. */
-  readonly problem: string | null
-  /** Since when nothing has been done; `null` while something is, or while nobody knows. */
-  readonly idleSince: Date | null
-}
 
 const TIMEOUT_MS = 2 * SECOND_MS
 const MAX_ANSWER_BYTES = 64 * 1024

@@ -48,15 +48,16 @@ export function planSeats(
   const workers = seats.filter(({ role }) => role === 'worker')
   const plan = new SeatPlan(now)
   if (runtime.scheduler !== undefined) {
-    plan.fill({ role: 'scheduler', seat: 0, schedulerId: null, size: runtime.scheduler }, scheduler)
+    plan.take({ role: 'scheduler', seat: 0, schedulerId: null, size: runtime.scheduler }, scheduler)
   }
   // They are told its address when they are launched.
   const current = scheduler?.status === 'started' && scheduler.address !== null ? scheduler.id : undefined
   const isRunnable = runtime.scheduler === undefined || current !== undefined
   const bySeat = new Map(workers.map(worker => [worker.seat, worker]))
-  for (let seat = 0; isRunnable && seat < cluster.workers; seat++) {
+  const count = isRunnable ? cluster.workers : 0
+  for (let seat = 0; seat < count; seat++) {
     const wish = { role: 'worker' as const, seat, schedulerId: current ?? null, size: cluster }
-    plan.fill(wish, bySeat.get(seat), runtime.restart)
+    plan.take(wish, bySeat.get(seat), runtime.restart)
   }
   const unwanted = workers.flatMap((worker): Seats['unwanted'] => {
     if (worker.status === 'ended' || worker.status === 'stopping') return []
@@ -82,7 +83,7 @@ class SeatPlan {
     this.#now = now
   }
 
-  fill(
+  take(
     wish: Pick<Wanted, 'role' | 'seat' | 'schedulerId' | 'size'>,
     sitting: SeenWorker | undefined,
     restart: Runtime['restart'] = 'always',

@@ -5,7 +5,6 @@ import { listLatestWorkers, listUnendedWorkerIds, type RecordedWorker } from '..
 import type { Runtime } from '../domain/runtime.ts'
 import type { WorkerId } from '../domain/worker.ts'
 import type { Launcher, ObservedWorker, Size } from '../launchers/launcher.ts'
-import type { ProbeResult } from './probe.ts'
 
 /** A live cluster with the latest worker on each of its seats, in the order of their roles and seats. */
 export interface RecordedCluster extends LiveCluster {
@@ -20,6 +19,16 @@ export type Look =
       readonly gone: ReadonlySet<WorkerId>
     }
   | { readonly kind: 'unreachable'; readonly why: string }
+
+/** What the programs of a cluster say of themselves. */
+export interface ProbeResult {
+  /** `null` while nobody has answered. */
+  readonly readyWorkers: number | null
+  /** Why there is no answer, in words for the user. */
+  readonly problem: string | null
+  /** Since when nothing has been done; `null` while something is, or while nobody knows. */
+  readonly idleSince: Date | null
+}
 
 /** All that a plan is made from. */
 export interface Snapshot {

@@ -3,6 +3,7 @@ import type { Transaction } from 'kysely'
 import { deleteClustersEndedBefore } from '../database/clusters.ts'
 import { deleteIdempotencyKeysBefore } from '../database/idempotency.ts'
 import type { Database } from '../database/database.ts'
+import { deleteReplacedOutputsBefore } from '../database/output.ts'
 import type { Tables } from '../database/tables.ts'
 import { deleteTokensExpiredBefore } from '../database/tokens.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
@@ -14,7 +15,10 @@ const ROWS_PER_TRANSACTION = 500
 
 type DeleteBefore = (trx: Transaction<Tables>, before: Timestamp, limit: number) => Promise<number>
 
-/** Forgets what is past its time: ended clusters, expired tokens, idempotency keys. */
+/**
+ * Forgets what is past its time: ended clusters, expired tokens, idempotency keys, and outputs of workers that were
+ * replaced a day ago, for a worker that fails now and then would fill the database.
+ */
 export async function sweep(
   database: Database,
   options: { now: Date; retentionDays: number },
@@ -23,6 +27,7 @@ export async function sweep(
   const before = (ms: number) => toTimestamp(addMs(now, -ms))
   await sweepRows(database, deleteTokensExpiredBefore, before(0))
   await sweepRows(database, deleteIdempotencyKeysBefore, before(IDEMPOTENCY_KEY_HOURS * HOUR_MS))
+  await sweepRows(database, deleteReplacedOutputsBefore, before(DAY_MS))
   const clusters = await sweepRows(database, deleteClustersEndedBefore, before(retentionDays * DAY_MS))
   return { clusters }
 }

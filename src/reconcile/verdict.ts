@@ -3,8 +3,7 @@ import type { Runtime } from '../domain/runtime.ts'
 import { describeDuration, endedByItself, toClusterReason } from '../domain/worker.ts'
 import { SECOND_MS } from '../lib/clock.ts'
 import type { SeenWorker } from './observe.ts'
-import type { ProbeResult } from './probe.ts'
-import type { RecordedCluster } from './snapshot.ts'
+import type { ProbeResult, RecordedCluster } from './snapshot.ts'
 
 /** Whether a live cluster has to end, and why. Pure. */
 export interface Verdict {
@@ -102,7 +101,7 @@ function judgeFailures(seats: readonly SeenWorker[], now: Date): Verdict | undef
   }
   return {
     reason: 'crash_loop',
-    message: `${nameOf(looping)} failed ${MAX_ATTEMPTS} times in a row. The last time it ${looping.message ?? 'ended'}`,
+    message: `${nameOf(looping)} failed ${MAX_ATTEMPTS} times in a row. The last time: ${describeEnd(looping)}`,
   }
 }
 
@@ -125,14 +124,14 @@ function judgeStart(
   if (!isPlaced) return undefined
   const since = Math.max(...live.map(({ startedAt, createdAt }) => Date.parse(startedAt ?? createdAt)))
   if (now.getTime() - since < runtime.startTimeoutSeconds * SECOND_MS) return undefined
-  const who =
-    runtime.scheduler === undefined ? 'Not all its workers were' : 'Its scheduler and workers were not'
+  const hasScheduler = runtime.scheduler !== undefined
+  const who = hasScheduler ? 'Its scheduler and workers were not' : 'Not all its workers were'
+  const within = describeDuration(runtime.startTimeoutSeconds * SECOND_MS)
+  const counted = `${probe?.readyWorkers ?? 0} of ${cluster.workers} workers were ready.`
+  const hint = hintAtLogs(cluster.id, hasScheduler ? 'scheduler' : '0')
   return {
     reason: 'start_timeout',
-    message:
-      `${who} ready within ${describeDuration(runtime.startTimeoutSeconds * SECOND_MS)} of their start. ` +
-      `${probe?.problem ?? `${probe?.readyWorkers ?? 0} of ${cluster.workers} workers were ready.`} ` +
-      `${hintAtLogs(cluster.id, runtime.scheduler === undefined ? '0' : 'scheduler')}`,
+    message: `${who} ready within ${within} of their start. ${probe?.problem ?? counted} ${hint}`,
   }
 }
 

@@ -31,12 +31,13 @@ export function decide(cluster: RecordedCluster, snapshot: Snapshot): Decision {
   const runtime = runtimes.get(cluster.runtime)
   const probe = probes.get(cluster.id)
   const readyWorkers = countReady(cluster, workers, runtime, snapshot)
-  const done = runtime?.restart === 'never' ? countCompleted(workers) : 0
-  const isReady = look.kind === 'seen' && readyWorkers + done >= cluster.workers
+  const done = runtime?.restart === 'never' ? countCompleted(cluster, workers) : 0
+  const isSeen = look.kind === 'seen'
+  const isReady = isSeen && readyWorkers + done >= cluster.workers
   const isLive = cluster.status !== 'stopping'
-  const verdict = isLive ? judge(cluster, workers, runtime, { now, probe, isReady }) : undefined
+  const verdict = isLive ? judge(cluster, workers, runtime, { now, probe, isReady, isSeen }) : undefined
   const seats =
-    isLive && verdict === undefined && runtime !== undefined && look.kind === 'seen'
+    isLive && verdict === undefined && runtime !== undefined && isSeen
       ? planSeats(cluster, workers, runtime, now)
       : undefined
   const candidate = toCandidate(cluster, workers, runtime, seats)
@@ -63,8 +64,10 @@ function countReady(
   return Math.min(started, probes.get(cluster.id)?.readyWorkers ?? cluster.readyWorkers)
 }
 
-function countCompleted(workers: readonly SeenWorker[]): number {
-  return workers.filter(({ reason }) => reason === 'completed').length
+function countCompleted(cluster: RecordedCluster, workers: readonly SeenWorker[]): number {
+  return workers.filter(
+    ({ role, seat, reason }) => role === 'worker' && seat < cluster.workers && reason === 'completed',
+  ).length
 }
 
 /** All of them are to end with their cluster. */

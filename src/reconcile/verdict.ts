@@ -16,12 +16,20 @@ export const MAX_ATTEMPTS = 5
 /** A worker that ran for so long was well; the count begins anew. */
 export const RAN_WELL_MS = 10 * 60 * SECOND_MS
 
-/** `isReady`: all its workers are. */
+interface Around {
+  readonly now: Date
+  readonly probe: ProbeResult | undefined
+  /** All its workers are. */
+  readonly isReady: boolean
+  /** The engine could be asked. */
+  readonly isSeen: boolean
+}
+
 export function judge(
   cluster: RecordedCluster,
   seats: readonly SeenWorker[],
   runtime: Runtime | undefined,
-  around: { readonly now: Date; readonly probe: ProbeResult | undefined; readonly isReady: boolean },
+  around: Around,
 ): Verdict | undefined {
   if (runtime === undefined) {
     return {
@@ -32,9 +40,8 @@ export function judge(
   return (
     judgeLifetime(cluster, around.now) ??
     judgeIdleness(cluster, around.now, around.probe) ??
-    (runtime.restart === 'never'
-      ? judgeEnds(cluster, seats)
-      : (judgeScheduler(seats) ?? judgeFailures(seats, around.now))) ??
+    judgeScheduler(seats) ??
+    (runtime.restart === 'never' ? judgeEnds(cluster, seats) : judgeFailures(seats, around.now)) ??
     judgeStart(cluster, seats, runtime, around)
   )
 }
@@ -70,7 +77,9 @@ function judgeEnds(cluster: RecordedCluster, seats: readonly SeenWorker[]): Verd
   if (failed?.reason !== undefined && failed.reason !== null) {
     return { reason: toClusterReason(failed.reason), message: describeEnd(failed) }
   }
-  const isComplete = wanted.length === cluster.workers && wanted.every(({ reason }) => reason === 'completed')
+  const workers = wanted.filter(({ role }) => role === 'worker')
+  const isComplete =
+    workers.length === cluster.workers && workers.every(({ reason }) => reason === 'completed')
   if (!isComplete) return judgeRefusals(wanted)
   const message =
     cluster.workers === 1 ? 'Its worker ended with exit code 0.' : 'All its workers ended with exit code 0.'
@@ -111,18 +120,22 @@ function judgeRefusals(seats: readonly SeenWorker[]): Verdict | undefined {
   return stuck && { reason: 'launch_refused', message: describeEnd(stuck) }
 }
 
-/** Counted from when the last of its workers got its place: nobody is blamed for a queue. */
+/**
+ * Counted from when the last of its workers got its place: nobody is blamed for a queue, nor for an engine that
+ * cannot tell how far they are.
+ */
 function judgeStart(
   cluster: RecordedCluster,
   seats: readonly SeenWorker[],
   runtime: Runtime,
-  { now, probe, isReady }: { now: Date; probe: ProbeResult | undefined; isReady: boolean },
+  { now, probe, isReady, isSeen }: Around,
 ): Verdict | undefined {
-  if (cluster.status === 'running' || isReady || cluster.startedAt === null) return undefined
+  if (cluster.status === 'running' || isReady || !isSeen || cluster.startedAt === null) return undefined
   const live = seats.filter(({ status }) => status !== 'ended')
   const isPlaced = live.length > 0 && live.every(({ status }) => status === 'placed' || status === 'started')
-  if (!isPlaced) return undefined
-  const since = Math.max(...live.map(({ startedAt, createdAt }) => Date.parse(startedAt ?? createdAt)))
+  if (!isPlaced || hasEmptySeat(cluster, seats, runtime)) return undefined
+  const times = [cluster.startedAt, ...live.map(({ startedAt, createdAt }) => startedAt ?? createdAt)]
+  const since = Math.max(...times.map(time => Date.parse(time)))
   if (now.getTime() - since < runtime.startTimeoutSeconds * SECOND_MS) return undefined
   const hasScheduler = runtime.scheduler !== undefined
   const who = hasScheduler ? 'Its scheduler and workers were not' : 'Not all its workers were'
@@ -133,6 +146,15 @@ function judgeStart(
     reason: 'start_timeout',
     message: `${who} ready within ${within} of their start. ${probe?.problem ?? counted} ${hint}`,
   }
+}
+
+/** A seat that could be taken, and that nobody has had yet: it waits for room. */
+function hasEmptySeat(cluster: RecordedCluster, seats: readonly SeenWorker[], runtime: Runtime): boolean {
+  const scheduler = seats.find(({ role }) => role === 'scheduler')
+  const isRunnable =
+    runtime.scheduler === undefined || (scheduler?.status === 'started' && scheduler.address !== null)
+  const taken = seats.filter(({ role, seat }) => role === 'worker' && seat < cluster.workers).length
+  return isRunnable && taken < cluster.workers
 }
 
 export function ranWell({ startedAt, endedAt }: SeenWorker, now: Date): boolean {

@@ -1,21 +1,18 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { FakeEngine, FakeLauncher } from '../support/fake-launcher.ts'
 import { describeLauncherContract } from './contract.ts'
-import { createWorkersFolder, openLocal, removeWorkersFolder } from './local-engine.ts'
+import { openLocal } from './local-engine.ts'
 
 for (const withoutCgroups of [false, true]) {
   describeLauncherContract(withoutCgroups ? 'local without cgroups' : 'local', { runsPrograms: true }, () => {
-    const folder = createWorkersFolder()
-    const homes = new Set<string>()
+    const folder = mkdtempSync(join(tmpdir(), 'clusters-local-'))
     return Promise.resolve({
       patienceMs: 20_000,
-      open: home => {
-        homes.add(join(folder, home))
-        return openLocal(join(folder, home), { withoutCgroups })
-      },
+      open: home => openLocal(join(folder, home), { withoutCgroups }),
       cleanUp: () => {
-        for (const home of homes) removeWorkersFolder(home)
-        removeWorkersFolder(folder)
+        rmSync(folder, { recursive: true })
         return Promise.resolve()
       },
     })

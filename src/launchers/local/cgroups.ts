@@ -68,6 +68,8 @@ export class Cgroups {
   /** Throws the file system's error. */
   create(id: string, limits: Limits): void {
     for (const { folder, controllers } of this.#bases) {
+      // Another server of this home may have removed it when it closed.
+      if (!existsSync(folder)) prepareBase(folder, this.version)
       const group = join(folder, id)
       mkdirSync(group)
       for (const [file, value, isOptional] of this.#listSettings(controllers, limits)) {
@@ -143,6 +145,17 @@ export class Cgroups {
     return us === null ? null : us / 1e6
   }
 
+  /** Lets go of our own folders where no worker is left. */
+  close(): void {
+    for (const { folder } of this.#bases) {
+      try {
+        rmdirSync(folder)
+      } catch {
+        // Workers go on in it.
+      }
+    }
+  }
+
   /** Workers that have a group, whatever became of their folders. */
   listIds(): string[] {
     const ids = this.#bases.flatMap(({ folder }) => listSubgroups(folder))
@@ -155,9 +168,8 @@ function findBase({ version, controllers, candidates }: Hierarchy, name: string)
     const folder = join(candidate, name)
     try {
       if (version === 2) for (const each of V2_CONTROLLERS) delegate(candidate, each)
-      mkdirSync(folder, { recursive: true })
+      prepareBase(folder, version)
       if (version === 1) return [{ folder, controllers }]
-      for (const each of V2_CONTROLLERS) delegate(folder, each)
       const here = readOr(join(folder, 'cgroup.subtree_control'), '').split(/\s+/)
       const able = V2_CONTROLLERS.filter(each => here.includes(each))
       // A tree without limits still tells whose a process is; a later place may have more to offer.
@@ -168,6 +180,11 @@ function findBase({ version, controllers, candidates }: Hierarchy, name: string)
     }
   }
   return []
+}
+
+function prepareBase(folder: string, version: 0 | 1 | 2): void {
+  mkdirSync(folder, { recursive: true })
+  if (version === 2) for (const each of V2_CONTROLLERS) delegate(folder, each)
 }
 
 /** Version 2: a group's children can be limited only by what the group hands on. */

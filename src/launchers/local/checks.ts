@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, link, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { platform } from 'node:process'
 import { OperatorError } from '../../domain/errors.ts'
@@ -14,8 +14,11 @@ export interface Ground {
   readonly homeId: string
   /** Whose processes workers are. */
   readonly account: Account
-  /** Whether that is another user than ours. */
-  readonly isOther: boolean
+  /**
+   * Holds the working folders of workers that are of another user than we are: nothing below our own folder can be
+   * reached by anybody else. `undefined`: they are of our own, and work in their own folders.
+   */
+  readonly workRoot: string | undefined
   /** Runs what follows as that user; empty where that is us. */
   readonly asUser: readonly string[]
   /** The paths of programs. */
@@ -35,11 +38,13 @@ export async function prepareGround(folder: string, user: string | undefined): P
   const homeId = await prepareFolder(folder)
   if (!(await canRun(SHELL))) throw new OperatorError(`The engine local needs ${SHELL}, which is not here.`)
   const programs = { shell: SHELL, setsid: await demandProgram('setsid'), env: await demandProgram('env') }
-  if (user === undefined) return { homeId, account: getOwnAccount(), isOther: false, asUser: [], ...programs }
+  if (user === undefined)
+    return { homeId, account: getOwnAccount(), workRoot: undefined, asUser: [], ...programs }
   const account = await demandAccount(user)
   const setpriv = await demandProgram('setpriv')
   const drop = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups', '--inh-caps=-all']
-  return { homeId, account, isOther: true, asUser: [setpriv, ...drop, '--no-new-privs', '--'], ...programs }
+  const workRoot = await prepareWorkRoot(homeId)
+  return { homeId, account, workRoot, asUser: [setpriv, ...drop, '--no-new-privs', '--'], ...programs }
 }
 
 async function demandAccount(user: string): Promise<Account> {
@@ -66,6 +71,27 @@ async function prepareFolder(folder: string): Promise<string> {
     if (error instanceof OperatorError) throw error
     throw new OperatorError(
       `The folder of the workers, ${folder}, cannot be written (${errorCodeOf(error)}): mend it, or set CLUSTERS_DATA_DIR.`,
+    )
+  }
+}
+
+/** Can be passed through, but not read, by others; each folder in it is for its worker's user alone. */
+async function prepareWorkRoot(homeId: string): Promise<string> {
+  const path = join('/var/tmp', `clusters-${homeId}`)
+  try {
+    await mkdir(path).catch((error: unknown) => {
+      if (errorCodeOf(error) !== 'EEXIST') throw error
+    })
+    const stats = await lstat(path)
+    if (!stats.isDirectory() || stats.uid !== process.getuid?.()) {
+      throw new OperatorError(`${path} is not a folder of this server: delete it.`)
+    }
+    await chmod(path, 0o711)
+    return path
+  } catch (error) {
+    if (error instanceof OperatorError) throw error
+    throw new OperatorError(
+      `The working folders of CLUSTERS_LOCAL_USER, ${path}, cannot be written (${errorCodeOf(error)}): mend /var/tmp.`,
     )
   }
 }

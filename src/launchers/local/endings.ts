@@ -11,6 +11,7 @@ import { deleteHiddenFolders, hideFolder } from './removal.ts'
 
 export interface EndingsOptions {
   readonly folder: string
+  readonly workRoot: string | undefined
   readonly cgroups: Cgroups
   readonly members: Members
   readonly bootId: string
@@ -192,9 +193,9 @@ export class Endings {
   }
 
   async #deleteFolders(): Promise<void> {
-    const { folder, onWarning } = this.#options
+    const { folder, workRoot, onWarning } = this.#options
     try {
-      await deleteHiddenFolders(folder)
+      await deleteHiddenFolders(folder, workRoot)
     } catch (error) {
       onWarning(
         `What ended workers left in ${folder} cannot be deleted (${errorCodeOf(error)}); the next end tries again.`,

@@ -2,12 +2,13 @@
 # folder is the one that holds the workers' folders. It outlives the server, so it keeps to what every sh has,
 # and to builtins: a program for each of hundreds of workers would be most of a launch.
 #
-#   sh keeper.sh SECONDS VERSION MEMORY CPU GROUPS COMMAND
+#   sh keeper.sh SECONDS VERSION MEMORY CPU GROUPS WORK COMMAND
 #
 # SECONDS between two looks whether a worker's folder is still there; VERSION of the cgroups (1, 2, 0 for none);
 # MEMORY and CPU: the groups whose figures are read at the end; GROUPS: all that a worker enters, its id is its
-# folder in each; COMMAND starts a shell of another user in a session of its own, which reads the order. Without it
-# the worker's process reads the order itself, which saves a program. None of them holds a space inside a word.
+# folder in each. For workers of another user, WORK holds their working folders, and COMMAND starts a shell of that
+# user in a session of its own, which reads the order. Without it the worker's process reads the order itself, which
+# saves a program. None of them holds a space inside a word.
 #
 # In a worker's folder it writes keeper, started and ended, each of them begins with one line; without a newline at
 # its end a line does not count. Descriptor 3 tells the server at once, while there is one.
@@ -15,7 +16,7 @@
 set -fu
 # What ends the server or its terminal must not end us; nor may a report to a server that is gone.
 trap '' HUP INT QUIT TERM PIPE
-seconds=$1 version=$2 memory=$3 cpu=$4 groups=$5 command=$6
+seconds=$1 version=$2 memory=$3 cpu=$4 groups=$5 work=$6 command=$7
 read -r boot </proc/sys/kernel/random/boot_id
 
 # Sets pid and start (in clock ticks since the boot) of the very process that runs it.
@@ -69,7 +70,7 @@ begin() {
   printf '%s %s %s\n' "$pid" "$start" "$boot" >started || exit 125
   set +C
   printf 'started %s\n' "$id" >&3
-  cd work || exit 125
+  if [ -n "$work" ]; then cd "$work/$id"; else cd work; fi || exit 125
   exec 3>&-
   trap - PIPE
   [ -z "$command" ] || exec $command

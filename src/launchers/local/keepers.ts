@@ -11,6 +11,8 @@ export interface KeeperOptions {
   /** With the workers' folders. */
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
+  /** Holds their working folders, where these are not below `folder`. */
+  readonly workRoot: string | undefined
   /** Begins a shell of another user in a session of its own; empty when workers are of our own. */
   readonly startCommand: readonly string[]
   /** Between two looks whether a worker's folder is still there. */
@@ -35,6 +37,7 @@ export async function startKeepers(ids: readonly WorkerId[], options: KeeperOpti
       cgroups.folderOf('memory') ?? '-',
       cgroups.folderOf(cgroups.version === 1 ? 'cpuacct' : 'cpu') ?? '-',
       cgroups.folders.join(' '),
+      options.workRoot ?? '',
       options.startCommand.join(' '),
     ],
     {

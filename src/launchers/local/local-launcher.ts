@@ -101,6 +101,7 @@ export class LocalLauncher implements Launcher {
       ...shared,
       members,
       onWarning,
+      workRoot: ground.workRoot,
       graceMs: settings.graceSeconds * 1000,
       onGone: id => {
         this.#forget(id)
@@ -120,7 +121,7 @@ export class LocalLauncher implements Launcher {
   /** Goes on with what an earlier server has left. */
   async #takeUp(): Promise<void> {
     const { folder, onWarning } = this.#options
-    await deleteHiddenFolders(folder).catch((error: unknown) => {
+    await deleteHiddenFolders(folder, this.#ground.workRoot).catch((error: unknown) => {
       onWarning(`What ended workers left in ${folder} cannot be deleted: ${String(error)}.`)
     })
     for (const id of await this.#listIds()) {
@@ -194,22 +195,28 @@ export class LocalLauncher implements Launcher {
 
   #placeOptions() {
     const { folder, settings } = this.#options
-    const { account, isOther, env, setsid } = this.#ground
+    const { account, workRoot, env, setsid } = this.#ground
     return {
       folder,
       cgroups: this.#cgroups,
       processes: settings.maxProcesses,
-      owner: isOther ? account : undefined,
-      order: { path: this.#environment['PATH'] ?? '', env, setsid: isOther ? undefined : setsid },
+      account,
+      workRoot,
+      order: {
+        path: this.#environment['PATH'] ?? '',
+        env,
+        setsid: workRoot === undefined ? setsid : undefined,
+      },
     }
   }
 
   async #startKeepers(ids: readonly WorkerId[]): Promise<void> {
-    const { isOther, asUser, shell, setsid } = this.#ground
+    const { workRoot, asUser, shell, setsid } = this.#ground
     await startKeepers(ids, {
       folder: this.#options.folder,
       environment: this.#environment,
-      startCommand: isOther ? [setsid, ...asUser, shell] : [],
+      workRoot,
+      startCommand: workRoot === undefined ? [] : [setsid, ...asUser, shell],
       watchSeconds: this.#options.watchSeconds ?? 15,
       cgroups: this.#cgroups,
       onReport: () => {
@@ -272,11 +279,12 @@ export class LocalLauncher implements Launcher {
     })
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#endings.close()
-    return Promise.resolve()
+    await this.#held
+    this.#cgroups.close()
   }
 
   /** What nobody tells us: outputs that grow, and workers of an earlier server that end. */

@@ -13,8 +13,10 @@ export interface PlaceOptions {
   readonly cgroups: Cgroups
   /** Most processes of one worker. */
   readonly processes: number
-  /** Of its working folder, when that is not us. */
-  readonly owner: Account | undefined
+  /** Whose processes workers are. */
+  readonly account: Account
+  /** Holds the working folders, when that is another user. */
+  readonly workRoot: string | undefined
   readonly order: OrderOptions
 }
 
@@ -22,7 +24,7 @@ type Refusal = Extract<LaunchOutcome, { kind: 'refused' }>
 
 /** Makes a worker's folder, its order and its groups. `exists`: it was launched before. */
 export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready' | 'exists' | Refusal {
-  const { folder, cgroups, processes, owner, order } = options
+  const { folder, cgroups, processes, account, workRoot, order } = options
   const place = join(folder, worker.id)
   try {
     mkdirSync(place, { mode: 0o700 })
@@ -30,9 +32,9 @@ export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready'
     return errorCodeOf(error) === 'EEXIST' ? 'exists' : refuseWriting(folder, error)
   }
   try {
-    const work = join(place, FILES.work)
+    const work = workRoot === undefined ? join(place, FILES.work) : join(workRoot, worker.id)
     mkdirSync(work, { mode: 0o700 })
-    if (owner !== undefined) chownSync(work, owner.uid, owner.gid)
+    if (workRoot !== undefined) chownSync(work, account.uid, account.gid)
     writeFileSync(join(place, FILES.order), buildOrder(worker, order), { mode: 0o600 })
   } catch (error) {
     removePlace(worker.id, options)
@@ -48,8 +50,9 @@ export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready'
 }
 
 /** Of a worker that has not begun. */
-export function removePlace(id: WorkerId, { folder, cgroups }: PlaceOptions): void {
+export function removePlace(id: WorkerId, { folder, cgroups, workRoot }: PlaceOptions): void {
   cgroups.remove(id)
+  if (workRoot !== undefined) rmSync(join(workRoot, id), { recursive: true, force: true })
   rmSync(join(folder, id), { recursive: true, force: true })
 }
 

@@ -13,15 +13,24 @@ export function hideFolder(folder: string, id: string): void {
   }
 }
 
-/** Deletes the folders that are hidden. Rejects with the first failure, after all the others. */
-export async function deleteHiddenFolders(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter(
+/**
+ * Deletes the folders that are hidden, and where working folders are elsewhere, what is there of workers that are
+ * gone. Rejects with the first failure, after all the others.
+ */
+export async function deleteHiddenFolders(folder: string, workRoot: string | undefined): Promise<void> {
+  const names = await readdir(folder)
+  const hidden = names.filter(
     name => name.startsWith(REMOVED_PREFIX) && isWorkerId(name.slice(REMOVED_PREFIX.length)),
   )
+  const orphans =
+    workRoot === undefined ? [] : (await readdir(workRoot)).filter(name => !names.includes(name))
   const failures: unknown[] = []
-  for (const name of names) {
+  for (const path of [
+    ...orphans.map(name => join(workRoot ?? '', name)),
+    ...hidden.map(name => join(folder, name)),
+  ]) {
     try {
-      await deleteTree(join(folder, name))
+      await deleteTree(path)
     } catch (error) {
       failures.push(error)
     }

@@ -1,0 +1,165 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  findTagged,
+  isRoot,
+  launchOne,
+  LocalStory,
+  readLog,
+  terminateWholly,
+  waitForEnd,
+  waitForState,
+  waitUntil,
+} from './local-engine.ts'
+
+const stories: LocalStory[] = []
+afterEach(async () => {
+  for (const story of stories.splice(0)) await story.end()
+})
+function tell(changes: ConstructorParameters<typeof LocalStory>[0] = {}): LocalStory {
+  const story = new LocalStory(changes)
+  stories.push(story)
+  return story
+}
+
+/** Where root may not make cgroups, as in most containers, the kernel limits nothing for us. */
+const canLimit = isRoot && readFileSync('/proc/self/mountinfo', 'utf8').includes(' - cgroup')
+
+describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make any)', () => {
+  test('says that everything is enforced', async () => {
+    const facts = await (await tell().open()).describe()
+    expect(facts.enforced).toEqual({ cpus: true, memory: true })
+    expect(facts.summary).toMatch(/^Workers are held to their memory, CPUs and processes \(cgroup v[12]\)\.$/)
+  })
+
+  test('a worker over its memory is ended, and told so with figures', async () => {
+    const launcher = await tell().open()
+    const greedy = 'x=0123456789abcdef; while :; do x=$x$x; done'
+    const id = await launchOne(launcher, ['sh', '-c', greedy], { size: { cpus: 1, memory: 0.0625 } })
+    const end = await waitForEnd(launcher, id)
+    expect(end).toMatchObject({ exitCode: null, signal: 'SIGKILL', reason: 'out_of_memory' })
+    expect(end.message).toMatch(
+      /^It was over its memory of 0\.0625 GiB \(peak 0\.06\d* GiB\): ask for more\.$/,
+    )
+  })
+
+  test('a worker whose child was over its memory is told so if it fails of it, and not if it goes on', async () => {
+    const launcher = await tell().open()
+    const child = "sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'"
+    const size = { cpus: 1, memory: 0.0625 }
+    const fails = await launchOne(launcher, ['sh', '-c', `${child} || exit 3`], { size })
+    expect(await waitForEnd(launcher, fails)).toMatchObject({ reason: 'out_of_memory' })
+    const survives = await launchOne(launcher, ['sh', '-c', `${child}; exit 0`], { size })
+    expect((await waitForEnd(launcher, survives)).reason).not.toBe(
+      // Version 2 ends all of it together.
+      readdirSync('/sys/fs/cgroup').includes('cgroup.controllers') ? undefined : 'out_of_memory',
+    )
+  })
+
+  test('a worker gets no more CPU time than it asked for', async () => {
+    const launcher = await tell().open()
+    const id = await launchOne(launcher, ['sh', '-c', 'while :; do :; done'], {
+      size: { cpus: 0.2, memory: 1 },
+    })
+    await waitForState(launcher, id, 'started')
+    const startedAt = Date.now()
+    await new Promise(resolve => setTimeout(resolve, 1500))
+    const [observed] = (await launcher.list([id])).workers
+    const seconds = (Date.now() - startedAt) / 1000
+    expect(observed?.use.cpuSeconds ?? Infinity).toBeLessThan(0.2 * seconds + 0.2)
+    expect(observed?.use.cpuSeconds).toBeGreaterThan(0.01)
+    expect(observed?.use.peakMemoryBytes).toBeGreaterThan(10_000)
+  })
+
+  test('a fork bomb stays within its number of processes, and dies', async () => {
+    const launcher = await tell({ settings: { maxProcesses: 64, graceSeconds: 0 } }).open()
+    const bomb = 'trap "" TERM; b() { b & b & wait; }; b'
+    const id = await launchOne(launcher, ['bash', '-c', bomb])
+    await waitUntil('it has filled its place', () => findTagged(id).length >= 60)
+    expect(findTagged(id).length).toBeLessThanOrEqual(64)
+    await terminateWholly(launcher, id)
+    expect(findTagged(id)).toEqual([])
+  })
+
+  test('nothing of a home is left in the cgroups once its workers are gone and it is closed', async () => {
+    const story = tell()
+    const launcher = await story.open()
+    const id = await launchOne(launcher, ['sleep', '1000'])
+    await waitForState(launcher, id, 'started')
+    const groups = () =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter(line => / - cgroup2? /.test(line))
+        .map(line => `${line.split(' ')[4] ?? ''}/clusters-${launcher.home.slice('local:'.length)}`)
+        .filter(path => existsSync(path))
+    expect(groups()).not.toEqual([])
+    await terminateWholly(launcher, id)
+    await launcher.close()
+    expect(groups()).toEqual([])
+  })
+
+  test('a group whose folder is gone is ended by the next server', async () => {
+    const story = tell({ watchSeconds: 1000 })
+    const first = await story.open()
+    const id = await launchOne(first, ['sleep', '1000'])
+    await waitForState(first, id, 'started')
+    await first.close()
+    rmSync(story.path(id), { recursive: true })
+    await story.open()
+    await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
+    expect(findTagged(id)).toEqual([])
+  })
+})
+
+test('without cgroups says what is not enforced', async () => {
+  const facts = await (await tell({ withoutCgroups: true }).open()).describe()
+  expect(facts.enforced).toEqual({ cpus: false, memory: false })
+  expect(facts.summary).toBe(
+    'Memory and CPUs and processes are not enforced: this server can make no cgroup, so a worker may use more than it asked for.',
+  )
+})
+
+test('what this machine gives to workers bounds the largest one and all together', async () => {
+  const bound = await (await tell({ settings: { cpus: 6, memoryGib: 500 } }).open()).describe()
+  expect(bound.largestWorker).toEqual({ cpus: 6, memory: 128 })
+  expect(bound.capacity).toEqual({ cpus: 6, memory: 500 })
+  const half = await (await tell({ settings: { cpus: 6 } }).open()).describe()
+  expect(half.capacity).toEqual({ cpus: 6, memory: Infinity })
+  const free = await (await tell().open()).describe()
+  expect(free.largestWorker).toEqual({ cpus: 16, memory: 128 })
+  expect(free.capacity).toBeUndefined()
+})
+
+test('says which runtimes lack their programs', async () => {
+  const programs = [
+    { runtime: 'good', check: ['sh', '-c', 'exit 0'], missing: 'never said' },
+    { runtime: 'absent', check: ['no-such-program'], missing: 'Install it.' },
+    { runtime: 'broken', check: ['sh', '-c', 'exit 1'], missing: 'Mend it.' },
+    { runtime: 'hangs', check: ['sh', '-c', 'sleep 1000'], missing: 'Wake it.' },
+    {
+      runtime: 'hostile',
+      check: ['sh', '-c', 'test "$1" = "a  b;\'"', 'sh', "a  b;'"],
+      missing: 'never said',
+    },
+  ]
+  const { missingPrograms } = await (await tell({ programs }).open()).describe()
+  expect(Object.fromEntries(missingPrograms)).toEqual({
+    absent: 'Install it.',
+    broken: 'Mend it.',
+    hangs: 'Wake it.',
+  })
+})
+
+test('a worker sees nothing of the environment of the server but what everybody needs', async () => {
+  process.env['CLUSTERS_SECRET'] = process.env['OTHER_SECRET'] = 'swordfish'
+  const launcher = await tell().open()
+  const id = await launchOne(launcher, ['env'], { environment: { PATH: '/usr/bin:/bin', HOME: '/own' } })
+  await waitForEnd(launcher, id)
+  const names = (await readLog(launcher, id))
+    .trim()
+    .split('\n')
+    .map(line => line.split('=')[0] ?? '')
+  const allowed = /^(PATH|LANG|LC_\w+|TZ|HOME|USER|LOGNAME|SHELL|PWD|_|CLUSTER_WORKER_ID)$/
+  expect(names.filter(name => !allowed.test(name))).toEqual([])
+  expect(await readLog(launcher, id)).toContain('HOME=/own\n')
+})

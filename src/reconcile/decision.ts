@@ -56,6 +56,8 @@ function countReady(
   { look, probes }: Snapshot,
 ): number {
   if (cluster.status === 'stopping' || look.kind === 'unreachable') return cluster.readyWorkers
+  const hasScheduler = workers.some(({ role, status }) => role === 'scheduler' && status === 'started')
+  if (runtime?.scheduler !== undefined && !hasScheduler) return 0
   const started = workers.filter(
     ({ role, seat, status }) => role === 'worker' && seat < cluster.workers && status === 'started',
   ).length

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../support/caller.ts'
+import { FakeLauncher } from '../support/fake-launcher.ts'
 import { expectProblem, withoutRequestId } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { recordLaunch } from '../support/worker-rows.ts'
@@ -51,6 +52,27 @@ test('stops a cluster with a worker, which stays visible until that is gone', as
   expect([again.status, again.body]).toEqual([202, answer.body])
   expect((await alice.get(`/clusters/${id}`)).body).toEqual(answer.body)
   expect(await isMarkedForDeletion(id)).toBe(true)
+})
+
+test('once is enough: it is forgotten when what runs is gone, and its events stay', async () => {
+  const fake = new FakeLauncher()
+  const own = await startServer({ launcher: () => fake })
+  try {
+    const carol = await own.user()
+    const { id } = await carol.createCluster({ workers: 2 })
+    await own.reconcile()
+    expect((await carol.delete(`/clusters/${id}`)).status).toBe(202)
+    expect((await carol.get('/clusters')).body).toMatchObject([{ id, status: 'stopping' }])
+    await own.reconcile()
+    expectProblem(await carol.get(`/clusters/${id}`), 'not-found')
+    expect(fake.of(id)).toEqual([])
+    expect((await carol.get('/users/me')).body).toMatchObject({
+      used: { clusters: 0, cpus: 0, memory_gib: 0 },
+    })
+    expect((await carol.get('/events?limit=1')).body).toMatchObject([{ cluster: id, status: 'stopped' }])
+  } finally {
+    await own.stop()
+  }
 })
 
 test('one that is stopping already is to be forgotten at its end, too', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../support/caller.ts'
+import { FakeLauncher } from '../support/fake-launcher.ts'
 import { errorsOf } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 
@@ -42,5 +43,29 @@ test('what it says of a runtime is what creating one asks for', async () => {
     ])
     const idle = await alice.post('/clusters', { ...request, ...command, idle_timeout_seconds: 60 })
     expect(idle.status).toBe(canTellIdleness === true ? 201 : 400)
+  }
+})
+
+test('tells what the engine said of itself: the largest worker, what all share, and what is missing', async () => {
+  const fake = new FakeLauncher()
+  fake.largestWorker = { cpus: 64, memory: 30 }
+  fake.capacity = { cpus: 64, memory: Infinity }
+  fake.missingPrograms.set('dask', 'install distributed')
+  const own = await startServer({ launcher: () => fake })
+  try {
+    const carol = await own.user()
+    const { runtimes, ...rest } = (await carol.get('/runtimes')).body as Body
+    expect(rest).toEqual({
+      engine: 'fake',
+      // No worker may have more than 16 CPUs, wherever it runs.
+      largest_worker: { cpus: 16, memory: 30 },
+      capacity: { cpus: 64, memory: null },
+      enforced: { cpus: true, memory: true },
+    })
+    expect(runtimes.filter(({ available }) => available !== true)).toMatchObject([
+      { name: 'dask', available: false, message: 'install distributed' },
+    ])
+  } finally {
+    await own.stop()
   }
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../support/caller.ts'
+import { FakeLauncher } from '../support/fake-launcher.ts'
 import { expectProblem, withoutRequestId } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { recordEnd, recordLaunch } from '../support/worker-rows.ts'
@@ -49,6 +50,33 @@ test('a cluster with a worker is stopping, and counts until that is gone', async
   // That it has ended is for the loop to say, which has seen it.
   await recordEnd(server.database, worker)
   expect((await carol.post(`/clusters/${id}/stop`)).body).toEqual(answer.body)
+})
+
+test('what runs is ended, and only then it is stopped and its quota back', async () => {
+  const fake = new FakeLauncher()
+  const own = await startServer({ launcher: () => fake })
+  try {
+    const carol = await own.user()
+    const { id } = await carol.createCluster({ workers: 3 })
+    await own.reconcile()
+    expect((await carol.get(`/clusters/${id}`)).body).toMatchObject({ status: 'running', ready_workers: 3 })
+    fake.ignoresTermination = true
+    await carol.post(`/clusters/${id}/stop`)
+    await own.reconcile()
+    expect((await carol.get(`/clusters/${id}`)).body).toMatchObject({ status: 'stopping' })
+    expect(await usedBy(carol)).toMatchObject({ clusters: 1, cpus: 3 })
+    fake.ignoresTermination = false
+    for (const { spec } of fake.of(id)) fake.end(spec.id, { signal: 'SIGTERM' })
+    await own.reconcile()
+    const ended = { status: 'stopped', reason: 'stopped_by_user', ready_workers: 0 }
+    expect((await carol.get(`/clusters/${id}`)).body).toMatchObject(ended)
+    expect(await usedBy(carol)).toEqual({ clusters: 0, cpus: 0, memory_gib: 0 })
+    expect(fake.of(id)).toEqual([])
+    const events = (await carol.get(`/clusters/${id}/events`)).body as { status: string }[]
+    expect(events.map(({ status }) => status).slice(0, 3)).toEqual(['stopped', 'stopping', 'running'])
+  } finally {
+    await own.stop()
+  }
 })
 
 test('a cluster whose workers have all ended needs nobody to confirm it', async () => {

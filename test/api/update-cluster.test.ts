@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../support/caller.ts'
+import { FakeLauncher } from '../support/fake-launcher.ts'
 import { errorsOf, expectProblem, withoutRequestId } from '../support/problems.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
 import { recordLaunch } from '../support/worker-rows.ts'
@@ -89,6 +90,42 @@ test('a cluster that is stopping or has ended takes a new name, and no number of
   expect(expectProblem(answer, 'cluster-ended').detail).toMatch(/^The cluster is stopped/)
   expect((await carol.get(`/clusters/${ended.id}`)).body).toMatchObject({ name: ended.name })
   expect((await carol.patch(`/clusters/${ended.id}`, { name: 'past' })).status).toBe(200)
+})
+
+test('workers are launched and ended, those with the highest index first', async () => {
+  const fake = new FakeLauncher()
+  const own = await startServer({ launcher: () => fake })
+  try {
+    const carol = await own.user()
+    const { id } = await carol.createCluster({ workers: 2 })
+    await own.reconcile()
+    const [first] = fake.of(id)
+    for (const workers of [5, 1]) {
+      await carol.patch(`/clusters/${id}`, { workers })
+      await own.reconcile()
+      const indexes = fake.of(id).map(({ spec }) => spec.index)
+      expect(indexes.toSorted((a, b) => a - b)).toEqual(Array.from({ length: workers }, (_, index) => index))
+      expect((await carol.get(`/clusters/${id}`)).body).toMatchObject({ workers, ready_workers: workers })
+    }
+    expect(fake.of(id)).toEqual([first])
+  } finally {
+    await own.stop()
+  }
+})
+
+test('refuses more than this server can ever run, and never less than there is', async () => {
+  const fake = new FakeLauncher()
+  fake.capacity = { cpus: 8, memory: 1000 }
+  const own = await startServer({ launcher: () => fake })
+  try {
+    const carol = await own.user()
+    const { id } = await carol.createCluster({ cpus: 2, workers: 4 })
+    const errors = errorsOf(await carol.patch(`/clusters/${id}`, { workers: 5 }))
+    expect(errors['workers']?.[0]).toContain('are too many for this server')
+    expect((await carol.patch(`/clusters/${id}`, { workers: 3 })).status).toBe(200)
+  } finally {
+    await own.stop()
+  }
 })
 
 test.each([

@@ -5,7 +5,7 @@ import { parseId } from './paging.ts'
 
 /** Server-sent events, as https://html.spec.whatwg.org/multipage/server-sent-events.html has them. */
 
-export const EVENT_STREAM_TYPE = 'text/event-stream'
+const EVENT_STREAM_TYPE = 'text/event-stream'
 const JSON_TYPES = ['application/json', 'application/*', '*/*']
 
 /** A comment: it says that the stream is there. */

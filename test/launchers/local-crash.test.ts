@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test } from 'vitest'
+import type { Launcher } from '../../src/launchers/launcher.ts'
+import { findTagged, LocalStory, waitUntil } from './local-engine.ts'
+import { newWorkerId } from './worker-ids.ts'
+
+const PROCESS = fileURLToPath(new URL('launching-process.ts', import.meta.url))
+
+/** Milliseconds after the launch began at which the server is killed; or after it has launched all. */
+const INSTANTS = [0, 3, 6, 9, 13, 18, 25, 40, 80, 'launched'] as const
+
+const stories: LocalStory[] = []
+afterAll(async () => {
+  for (const story of stories) {
+    await story.end()
+    rmSync(`${story.folder}.marks`, { recursive: true })
+  }
+})
+
+describe.each([
+  ['with cgroups', false],
+  ['without cgroups', true],
+])('%s', (_name, withoutCgroups) => {
+  test('a server that is killed while it launches has started each worker once or never', async () => {
+    const story = new LocalStory({ withoutCgroups })
+    stories.push(story)
+    mkdirSync(`${story.folder}.marks`, { mode: 0o777 })
+    const ids: string[] = []
+    for (const instant of INSTANTS) ids.push(...(await launchAndKill(story, instant, withoutCgroups)))
+    const launcher = await story.open()
+    const { started, gone } = await settle(launcher, ids)
+    expect([started.length, gone.length], 'some of each').not.toContain(0)
+    await waitUntil('each has said that it runs', () => started.every(id => countStarts(story, id) === 1))
+    // Long after a keeper that was under way would have come to its order.
+    await sleep(1500)
+    expect(gone.flatMap(findTagged), 'what is gone never starts').toEqual([])
+    expect(gone.filter(id => countStarts(story, id) !== 0)).toEqual([])
+    expect(started.filter(id => countStarts(story, id) !== 1)).toEqual([])
+    expect(started.filter(id => findTagged(id).length !== 1)).toEqual([])
+    expect(await settle(launcher, ids)).toEqual({ started, gone })
+  }, 120_000)
+})
+
+async function launchAndKill(
+  story: LocalStory,
+  instant: (typeof INSTANTS)[number],
+  withoutCgroups: boolean,
+): Promise<string[]> {
+  const ids = Array.from({ length: 12 }, newWorkerId)
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', PROCESS, story.folder, `${story.folder}.marks`, String(withoutCgroups), ...ids],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  await once(child.stdout, 'data')
+  if (instant === 'launched') await once(child.stdout, 'data')
+  else await sleep(instant)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  return ids
+}
+
+async function settle(launcher: Launcher, ids: readonly string[]) {
+  let started: string[] = []
+  let gone: string[] = []
+  await waitUntil('each is started or gone', async () => {
+    const view = await launcher.list(ids)
+    gone = ids.filter(id => view.gone.has(id))
+    started = view.workers.filter(({ state }) => state.kind === 'started').map(({ id }) => id)
+    return started.length + gone.length === ids.length
+  })
+  return { started: started.toSorted(), gone: gone.toSorted() }
+}
+
+function countStarts(story: LocalStory, id: string): number {
+  try {
+    return readFileSync(`${story.folder}.marks/${id}`, 'utf8').split('\n').length - 1
+  } catch {
+    return 0
+  }
+}

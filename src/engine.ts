@@ -115,6 +115,10 @@ export async function startEngine(
     stop,
     () => reconciler.stop(),
   )
+  // Until then nothing is launched.
+  void summary.then(() => {
+    reconciler.wake()
+  })
   if (options.isAutomatic) await reconciler.start()
   return { launcher, reconciler, summary, goingOn: () => goingOn }
 }

@@ -103,7 +103,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       engineSummary: engine?.summary ?? Promise.resolve(undefined),
       howToEndAll: describeHowToEndAll(config, engine),
       issueToken: async user => (await tokens.issueFor(user)).value,
-      reconcile: async () => engine?.reconciler.settle(),
+      reconcile: () => reconcile(engine),
       stop: () => undo.run().then(() => engine?.goingOn() ?? NOTHING),
     }
   } catch (error) {
@@ -185,6 +185,12 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
     engine = await startEngine(launcher, { ...started, runtimes, offer, isAutomatic }, undo)
   }
   return { services, engine }
+}
+
+async function reconcile(engine: RunningEngine | undefined): Promise<void> {
+  // Nothing is launched until it is known what the engine can do.
+  await engine?.summary
+  await engine?.reconciler.settle()
 }
 
 async function checkReady(database: Database): Promise<void> {

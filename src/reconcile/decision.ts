@@ -2,7 +2,7 @@ import type { Runtime } from '../domain/runtime.ts'
 import type { WorkerEndReason, WorkerId } from '../domain/worker.ts'
 import { observeWorker, type Observation, type SeenWorker } from './observe.ts'
 import type { Candidate } from './queue.ts'
-import { planSeats, type Seats } from './seats.ts'
+import { listHolders, planSeats, type Seats } from './seats.ts'
 import type { RecordedCluster, Snapshot } from './snapshot.ts'
 import { judge, type Verdict } from './verdict.ts'
 
@@ -84,7 +84,10 @@ function toCandidate(
   runtime: Runtime | undefined,
   seats: Seats | undefined,
 ): Candidate {
-  const sitting = workers.filter(({ status }) => status !== 'ended')
+  const isEnding = seats === undefined || runtime === undefined
+  const sitting = isEnding
+    ? workers.filter(({ status }) => status !== 'ended')
+    : listHolders(cluster, workers, runtime)
   const scheduler = runtime?.scheduler
   return {
     clusterId: cluster.id,
@@ -95,7 +98,6 @@ function toCandidate(
       memory: cluster.memory * cluster.workers + (scheduler?.memory ?? 0),
     },
     hasBegun: workers.length > 0,
-    isReserved:
-      sitting.length > 0 && workers.every(({ role }) => role === 'scheduler') && seats !== undefined,
+    isReserved: sitting.length > 0 && workers.every(({ role }) => role === 'scheduler') && !isEnding,
   }
 }

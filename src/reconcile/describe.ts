@@ -135,7 +135,11 @@ function isFailure({ reason, message }: SeenWorker): boolean {
   return reason !== null && message !== null && (endedByItself(reason) || reason === 'never_started')
 }
 
-function describeWaiting({ needs, used, capacity, before }: Waiting): string {
+function describeWaiting({ needs, used, capacity, before, isPossible }: Waiting): string {
+  if (!isPossible) {
+    const has = `this server has ${listAmounts(capacity, capacity)} for all clusters together`
+    return `Never has room here: it needs ${listAmounts(needs, capacity)}, and ${has}. Stop it, or make it smaller.`
+  }
   const parts = [
     ...(Number.isFinite(capacity.cpus) ? [part(needs, used, capacity, 'cpus', 'CPUs')] : []),
     ...(Number.isFinite(capacity.memory) ? [part(needs, used, capacity, 'memory', 'GiB')] : []),
@@ -149,6 +153,14 @@ function describeWaiting({ needs, used, capacity, before }: Waiting): string {
 
 function part(needs: Size, used: Size, capacity: Size, name: keyof Size, unit: string): string {
   return `it needs ${round(needs[name])} ${unit}, and ${round(used[name])} of ${round(capacity[name])} are in use`
+}
+
+/** Such as "8 CPUs and 32 GiB", of what is bounded. */
+function listAmounts(size: Size, bounds: Size): string {
+  return [
+    ...(Number.isFinite(bounds.cpus) ? [`${round(size.cpus)} CPUs`] : []),
+    ...(Number.isFinite(bounds.memory) ? [`${round(size.memory)} GiB`] : []),
+  ].join(' and ')
 }
 
 function round(amount: number): number {

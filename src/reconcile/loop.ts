@@ -148,10 +148,11 @@ export class Reconciler {
   async #pass(): Promise<Plan> {
     const { database, launcher, runtimes, facts, clock, onPass } = this.#options
     const startedAt = performance.now()
+    const known = facts()
     const snapshot = await takeSnapshot(database, launcher, {
       runtimes,
       probes: this.#prober.results,
-      capacity: facts()?.capacity,
+      capacity: known === undefined ? 'unknown' : known.capacity,
       clock,
     })
     this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)

@@ -40,11 +40,11 @@ const MAX_LAUNCHES = 256
 
 export function plan(snapshot: Snapshot): Plan {
   const decisions = snapshot.clusters.map(cluster => decide(cluster, snapshot))
-  const admissions = admit(
-    decisions.map(({ candidate }) => candidate),
-    snapshot.capacity,
-    MAX_LAUNCHES,
-  )
+  const { capacity } = snapshot
+  const candidates = decisions.map(({ candidate }) => candidate)
+  // Whoever starts before it is known how much room there is may take more than that.
+  const admissions =
+    capacity === 'unknown' ? new Map<number, Admission>() : admit(candidates, capacity, MAX_LAUNCHES)
   const steps = decisions.flatMap(decision => {
     const step = toStep(decision, admissions.get(decision.cluster.id), snapshot)
     return isEmpty(step) ? [] : [step]
@@ -61,7 +61,7 @@ function toStep(decision: Decision, admission: Admission | undefined, snapshot: 
     creatorId: cluster.creatorId,
     status: cluster.status,
     workers: cluster.workers,
-    launches: (admission?.launches ?? []).map(({ size, ...wanted }) => ({
+    launches: (admission?.launches ?? []).map(({ size, hasRoom: _hasRoom, ...wanted }) => ({
       ...wanted,
       ...size,
       clusterId: cluster.id,

@@ -11,7 +11,7 @@ import type { Wanted } from './seats.ts'
 export interface Candidate {
   readonly clusterId: number
   readonly wanted: readonly Wanted[]
-  /** Its workers that are not gone. */
+  /** Its workers that have room: they are not gone, or another one takes their place. */
   readonly sitting: readonly SeenWorker[]
   /** What it needs as a whole: all its workers, and the scheduler. */
   readonly whole: Size
@@ -28,11 +28,14 @@ export interface Admission {
 }
 
 export interface Waiting {
+  /** More room; where it has never had enough here, what it needs as a whole. */
   readonly needs: Size
   readonly used: Size
   readonly capacity: Size
   /** How many clusters wait before it. */
   readonly before: number
+  /** There is room enough for it when nothing else runs. */
+  readonly isPossible: boolean
 }
 
 /** An amount this small comes from adding fractions. */
@@ -52,9 +55,12 @@ export function admit(
     if (candidate.wanted.length === 0) continue
     const needs = needsOf(candidate)
     if (capacity !== undefined && (waitingCount > 0 || !fits(add(used, needs), capacity))) {
-      const waiting = { needs, used, capacity, before: waitingCount }
+      // There is less room by now than when it was asked for: nobody need wait behind it.
+      const isPossible = fits(candidate.whole, capacity)
+      const wanted = isPossible ? needs : candidate.whole
+      const waiting = { needs: wanted, used, capacity, before: waitingCount, isPossible }
       admissions.set(candidate.clusterId, { launches: [], waiting })
-      waitingCount += 1
+      if (isPossible) waitingCount += 1
       continue
     }
     used = add(used, needs)
@@ -72,7 +78,8 @@ function held({ sitting, whole, isReserved }: Candidate): Size {
 
 function needsOf({ wanted, whole, hasBegun, isReserved }: Candidate): Size {
   if (isReserved) return { cpus: 0, memory: 0 }
-  return hasBegun ? wanted.map(({ size }) => size).reduce(add, { cpus: 0, memory: 0 }) : whole
+  if (!hasBegun) return whole
+  return wanted.flatMap(({ hasRoom, size }) => (hasRoom ? [] : [size])).reduce(add, { cpus: 0, memory: 0 })
 }
 
 function add(a: Size, b: Size): Size {

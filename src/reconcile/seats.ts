@@ -16,6 +16,8 @@ export interface Wanted {
   readonly schedulerId: WorkerId | null
   readonly size: Size
   readonly isReplacement: boolean
+  /** It takes the place of one that failed, and so that one's room. */
+  readonly hasRoom: boolean
 }
 
 export interface Seats {
@@ -68,6 +70,19 @@ export function planSeats(
   return { wanted: plan.wanted, nextAtMs: plan.nextAtMs, unwanted }
 }
 
+/** Whoever has room of the cluster's: those that are not gone, and those that another one takes the place of. */
+export function listHolders(
+  cluster: RecordedCluster,
+  seats: readonly SeenWorker[],
+  runtime: Runtime,
+): readonly SeenWorker[] {
+  return seats.filter(worker => {
+    const { status, role, seat } = worker
+    if (status !== 'ended' || role === 'scheduler') return true
+    return seat < cluster.workers && keepsRoom(worker) && !hasRun(worker, runtime.restart)
+  })
+}
+
 function liveId(scheduler: SeenWorker | undefined): WorkerId | undefined {
   return scheduler === undefined || scheduler.status === 'ended' || scheduler.status === 'stopping'
     ? undefined
@@ -92,20 +107,37 @@ class SeatPlan {
     const { role, seat, schedulerId } = wish
     const size = { cpus, memory }
     if (sitting === undefined) {
-      this.wanted.push({ role, seat, schedulerId, size, attempt: 1, isReplacement: false })
+      this.wanted.push({ role, seat, schedulerId, size, attempt: 1, isReplacement: false, hasRoom: false })
       return
     }
     if (sitting.status !== 'ended') return
     const failures = countFailures(sitting, this.#now)
-    // What may run once only has run, unless it never began.
-    if (restart === 'never' && sitting.reason !== null && endedByItself(sitting.reason)) return
+    if (hasRun(sitting, restart)) return
     const at = Date.parse(sitting.endedAt ?? '') + (failures === 0 ? 0 : backoffMs(failures))
     if (at > this.#now.getTime()) {
       this.nextAtMs = Math.min(this.nextAtMs ?? at, at)
       return
     }
-    this.wanted.push({ role, seat, schedulerId, size, attempt: failures + 1, isReplacement: true })
+    this.wanted.push({
+      role,
+      seat,
+      schedulerId,
+      size,
+      attempt: failures + 1,
+      isReplacement: true,
+      hasRoom: keepsRoom(sitting),
+    })
   }
+}
+
+/** What may run once only has run, unless it never began. */
+function hasRun({ reason }: SeenWorker, restart: Runtime['restart']): boolean {
+  return restart === 'never' && reason !== null && endedByItself(reason)
+}
+
+/** Whether its room is kept for the one in its place, should there be one. */
+function keepsRoom({ reason }: SeenWorker): boolean {
+  return reason !== 'scaled_down'
 }
 
 /** In a row, on this seat, until now. */

@@ -38,8 +38,11 @@ export interface Snapshot {
   readonly clusters: readonly RecordedCluster[]
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly probes: ReadonlyMap<number, ProbeResult>
-  /** What all workers together may have; `undefined`: the engine queues by itself, or there is no bound. */
-  readonly capacity: Size | undefined
+  /**
+   * What all workers together may have; `undefined`: the engine queues by itself, or there is no bound; `unknown`: it
+   * has not said yet what it can do.
+   */
+  readonly capacity: Size | 'unknown' | undefined
 }
 
 /** Clusters that are read in one turn of the event loop, so that requests come between. */

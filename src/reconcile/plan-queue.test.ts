@@ -1,0 +1,254 @@
+import { expect, test } from 'vitest'
+import {
+  ago,
+  cluster,
+  failed,
+  idOf,
+  planFor,
+  tell,
+  worker,
+  workers,
+  type Around,
+} from '../../test/support/snapshots.ts'
+import type { RecordedCluster } from './snapshot.ts'
+
+/** Several clusters beside each other, above all where they wait for room, as a table. */
+type Row = [name: string, recorded: RecordedCluster[], around: Around, planned: string[]]
+
+const rows = (table: Row[]) => table
+
+const pending = (id: number, fields: Partial<RecordedCluster> = {}) =>
+  cluster('pending', [], { id, ...fields })
+
+const running = (id: number, count: number, fields: Partial<RecordedCluster> = {}) =>
+  cluster(
+    'running',
+    workers(count, 'started', { clusterId: id }).map(each => ({ ...each, id: idOf(each.seat, id) })),
+    {
+      ...{ id, workers: count },
+      ...fields,
+    },
+  )
+
+const shows = (id: number, count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, seat) => [idOf(seat, id), 'started' as const]))
+
+const waits = (id: number) => `cluster ${id} stays pending: waiting_for_capacity`
+const cpus = (count: number): Around => ({ capacity: { cpus: count, memory: Infinity } })
+const loses = (id: number, fields: Partial<RecordedCluster['seats'][number]>) =>
+  cluster('running', [failed(0, { id: idOf(0, id), clusterId: id, ...fields })], { id, readyWorkers: 0 })
+
+const queue: Row[] = rows([
+  [
+    'there is room for all: all are launched',
+    [pending(1), pending(2)],
+    cpus(2),
+    ['launch worker-0@1', 'launch worker-0@2'],
+  ],
+  [
+    'the engine queues by itself, or has no bound: all are launched',
+    [pending(1, { cpus: 999 }), pending(2)],
+    {},
+    ['launch worker-0@1', 'launch worker-0@2'],
+  ],
+  [
+    'first come, first served',
+    [pending(1), pending(2), pending(3)],
+    cpus(2),
+    ['launch worker-0@1', 'launch worker-0@2', waits(3)],
+  ],
+  ['what runs takes room', [running(1, 2), pending(2)], { ...cpus(2), shows: shows(1, 2) }, [waits(2)]],
+  [
+    'what is being ended takes room until it is gone',
+    [
+      cluster('stopping', [worker(0, 'stopping', { reason: 'cluster_stopped' })], {
+        reason: 'stopped_by_user',
+      }),
+      pending(2),
+    ],
+    { ...cpus(1), shows: shows(1, 1) },
+    [waits(2), 'terminate worker-0@1'],
+  ],
+  [
+    'it is gone: the next one gets the room in the same pass',
+    [
+      cluster('stopping', [worker(0, 'stopping', { reason: 'cluster_stopped' })], {
+        reason: 'stopped_by_user',
+      }),
+      pending(2),
+    ],
+    cpus(1),
+    ['worker-0@1 is ended', 'cluster 1 becomes stopped: stopped_by_user', 'launch worker-0@2'],
+  ],
+  [
+    'the whole cluster or nothing of it',
+    [running(1, 1), pending(2, { workers: 2 })],
+    { ...cpus(2), shows: shows(1, 1) },
+    [waits(2)],
+  ],
+  [
+    'a cluster that needs just what is left',
+    [running(1, 1), pending(2, { workers: 2, cpus: 0.1 })],
+    { ...cpus(1.2), shows: shows(1, 1) },
+    ['launch worker-0@2', 'launch worker-1@2'],
+  ],
+  [
+    'nobody is let past somebody who waits, though there were room',
+    [running(1, 2), pending(2, { workers: 2 }), pending(3)],
+    { ...cpus(3), shows: shows(1, 2) },
+    [waits(2), waits(3)],
+  ],
+  [
+    'memory counts as well',
+    [running(1, 1), pending(2)],
+    { capacity: { cpus: Infinity, memory: 1 }, shows: shows(1, 1) },
+    [waits(2)],
+  ],
+  [
+    'a cluster that has begun queues for what it grows by, in its own place',
+    [running(1, 1, { workers: 2, readyWorkers: 1 }), running(2, 1), pending(3, { cpus: 0.1 })],
+    { ...cpus(2), shows: { ...shows(1, 1), ...shows(2, 1) } },
+    ['cluster 1 stays running: waiting_for_capacity', waits(3)],
+  ],
+  [
+    'a runtime with a scheduler needs room for the scheduler as well',
+    [pending(1, { runtime: 'dask', workers: 2 })],
+    { capacity: { cpus: 3, memory: 4 } },
+    ['launch scheduler@1'],
+  ],
+  [
+    'while its scheduler begins, the room of its workers is kept',
+    [cluster('pending', [worker('scheduler', 'placed')], { runtime: 'dask', workers: 2 }), pending(2)],
+    { ...cpus(3), shows: { [idOf('scheduler')]: 'placed' } },
+    ['cluster 1 becomes starting: waiting_for_ready', waits(2)],
+  ],
+  [
+    'its scheduler has started: its workers have their room, whoever waits',
+    [
+      cluster('starting', [worker('scheduler', 'placed')], { runtime: 'dask', workers: 2, address: 'x' }),
+      pending(2),
+    ],
+    { ...cpus(3), shows: { [idOf('scheduler')]: 'started' } },
+    [
+      'launch worker-0@1',
+      'launch worker-1@1',
+      'scheduler@1 is started',
+      'cluster 1 stays starting: waiting_for_ready',
+      waits(2),
+    ],
+  ],
+  [
+    'the room of a worker that failed is kept for the one in its place',
+    [loses(1, { endedAt: ago(0.5) }), pending(2)],
+    cpus(1),
+    ['cluster 1 stays running: worker_lost', waits(2)],
+  ],
+  [
+    'and the one in its place gets it',
+    [loses(1, { endedAt: ago(1) }), pending(2)],
+    cpus(1),
+    ['launch worker-0@1, attempt 2', 'cluster 1 stays running: worker_lost', waits(2)],
+  ],
+  [
+    'the room of a scheduler that failed, and of its workers, is kept as well',
+    [
+      cluster(
+        'running',
+        [
+          failed('scheduler'),
+          ...workers(2, 'ended', { reason: 'scheduler_replaced', schedulerId: idOf('scheduler') }),
+        ],
+        { runtime: 'dask', workers: 2, readyWorkers: 0 },
+      ),
+      pending(2),
+    ],
+    cpus(3),
+    ['cluster 1 stays running: worker_lost', waits(2)],
+  ],
+  [
+    'the room of what is done, and is not launched again, is free',
+    [
+      cluster(
+        'running',
+        [failed(0, { reason: 'completed', message: 'ended with exit code 0' }), worker(1, 'started')],
+        { runtime: 'command', workers: 2, readyWorkers: 1 },
+      ),
+      pending(2),
+    ],
+    { ...cpus(2), shows: { [idOf(1)]: 'started' } },
+    ['cluster 1 stays running: ready', 'launch worker-0@2'],
+  ],
+  [
+    'so is that of a seat that was given up',
+    [cluster('running', [worker(0, 'started'), failed(1, { reason: 'scaled_down' })]), pending(2)],
+    { ...cpus(2), shows: shows(1, 1) },
+    ['launch worker-0@2'],
+  ],
+  [
+    'shrunk and grown again: the room it gave up is not its own any more',
+    [
+      cluster('running', [worker(0, 'started'), failed(1, { reason: 'scaled_down' })], {
+        workers: 2,
+        readyWorkers: 1,
+      }),
+      pending(2),
+    ],
+    { ...cpus(1), shows: shows(1, 1) },
+    ['cluster 1 stays running: waiting_for_capacity', waits(2)],
+  ],
+  [
+    'what can never fit here keeps nobody waiting',
+    [pending(1, { workers: 3 }), pending(2)],
+    cpus(2),
+    [waits(1), 'launch worker-0@2'],
+  ],
+  [
+    'what runs from the time when there was more room keeps nobody waiting either',
+    [running(1, 2, { workers: 3, readyWorkers: 2 }), pending(2, { cpus: 0.5 })],
+    { ...cpus(2.5), shows: shows(1, 2) },
+    ['cluster 1 stays running: waiting_for_capacity', 'launch worker-0@2'],
+  ],
+  ['nobody knows yet what the engine can do: nothing is launched', [pending(1)], { capacity: 'unknown' }, []],
+  [
+    'a pass launches at most 256; the rest is for the next',
+    [pending(1, { workers: 200 }), pending(2, { workers: 200 }), pending(3)],
+    {},
+    ['launch 200 from worker-0@1', 'launch 56 from worker-0@2'],
+  ],
+])
+
+const beside: Row[] = rows([
+  [
+    'what nothing claims is ended',
+    [running(1, 1)],
+    { shows: { ...shows(1, 1), stranger: 'started', other: 'queued' } },
+    ['terminate stranger', 'terminate other'],
+  ],
+  [
+    'so is what is recorded as ended and runs all the same',
+    [loses(1, { endedAt: ago(0.5) })],
+    { shows: shows(1, 1) },
+    ['cluster 1 stays running: worker_lost', 'terminate worker-0@1'],
+  ],
+  [
+    'nothing is concluded of a worker that was not asked for',
+    [cluster('pending', [worker(0, 'launching')])],
+    { notAskedFor: [idOf(0)] },
+    [],
+  ],
+  [
+    'one fails, and the other goes on as if nothing were',
+    [loses(1, { attempt: 5 }), running(2, 1)],
+    { shows: shows(2, 1) },
+    ['cluster 1 becomes failed: crash_loop'],
+  ],
+  ['nothing is recorded, nothing is shown: nothing is done', [], {}, []],
+])
+
+test.each(queue)('queue: %s', (_, recorded, around, planned) => {
+  expect(tell(planFor(recorded, around))).toEqual(planned)
+})
+
+test.each(beside)('beside each other: %s', (_, recorded, around, planned) => {
+  expect(tell(planFor(recorded, around))).toEqual(planned)
+})

@@ -2,12 +2,15 @@ import { writeFileSync } from 'node:fs'
 import { startPostgres } from '../test/support/postgres.ts'
 import { measureInTurn, median, ratioOf, type Rated, type Rounds } from './compare.ts'
 import { fillDatabase, measureAlone } from './database.ts'
+import { measureLaunches } from './engine.ts'
+import type { PassFigures } from './passes.ts'
 import {
   keepToLoadCore,
   makeFolder,
   onServerCore,
   residentMb,
   runLoad,
+  runScript,
   startBare,
   startClusters,
   type Server,
@@ -234,6 +237,55 @@ async function benchPostgres(): Promise<void> {
   }
 }
 
+async function benchEngine(): Promise<void> {
+  const { one, many, stopMany } = await measureLaunches(ROUNDS.count)
+  const times = ({ oursMs, peerMs }: { oursMs: number; peerMs: number }) =>
+    ` (${oursMs.toFixed(1)} ms to ${peerMs.toFixed(1)} ms)`
+  note({
+    what: `POST to running of an idle cluster, beyond a bare spawn of the same process${times(one)}`,
+    figure: one.oursMs - one.peerMs,
+    unit: 'ms',
+    goal: 25,
+    least: true,
+  })
+  note({
+    what: `200 clusters created at once, until all run, to 200 bare spawns${times(many)}`,
+    figure: many.ratio,
+    unit: 'times',
+    goal: 1.5,
+    least: true,
+  })
+  // Nobody has set a goal: a signal to 200 processes costs the peer nearly nothing.
+  note({
+    what: `200 clusters stopped at once, until all are gone${times(stopMany)}`,
+    figure: stopMany.oursMs / 1000,
+    unit: 's',
+    goal: 2,
+    least: true,
+  })
+}
+
+async function benchPasses(): Promise<void> {
+  const few = JSON.parse(await runScript('bench/passes.ts', '10000')) as PassFigures
+  const many = JSON.parse(await runScript('bench/passes.ts', '100000')) as PassFigures
+  const describe = ({ cpuMs, blockedMs, memoryMb }: PassFigures) =>
+    `${cpuMs.toFixed(0)} ms of CPU, blocks for ${blockedMs.toFixed(0)} ms, adds ${memoryMb.toFixed(0)} MB`
+  note({
+    what: `the loop over 10,000 live clusters with nothing to do (a pass: ${describe(few)})`,
+    figure: few.share * 100,
+    unit: '% of a core',
+    goal: 1,
+    least: true,
+  })
+  note({
+    what: `a pass over 100,000 live clusters, to ten over 10,000 (a pass: ${describe(many)})`,
+    figure: many.cpuMs / few.cpuMs / 10,
+    unit: 'times',
+    goal: 1.2,
+    least: true,
+  })
+}
+
 const BENCHES = {
   sqlite: () => benchGetAndPost({}, { name: 'SQLite', alsoPids: [], get: [0.6, 0.5], post: [0.4, 0.3] }),
   beside: benchBeside,
@@ -241,6 +293,8 @@ const BENCHES = {
   one: benchOneConnection,
   postgres: benchPostgres,
   start: benchStart,
+  engine: benchEngine,
+  passes: benchPasses,
 } as const
 
 // What runs here beside the servers must not take their core.

@@ -1,7 +1,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Load, LoadResult } from './load.ts'
@@ -12,6 +12,7 @@ const fromSource = ['--import', 'tsx']
 /** Servers on one core, the load on the other; without taskset (not on Linux) wherever they fall. */
 const hasTaskset = existsSync('/usr/bin/taskset')
 export const onServerCore = hasTaskset ? ['taskset', '-c', '0'] : []
+const onAllCores = hasTaskset ? ['taskset', '-c', `0-${availableParallelism() - 1}`] : []
 const onLoadCore = hasTaskset ? ['taskset', '-c', '1'] : []
 
 /** Moves this process to the core of the load. */
@@ -29,8 +30,10 @@ export interface Server {
 async function startProcess(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  where: 'server-core' | 'all-cores' = 'server-core',
 ): Promise<Server> {
-  const [program = '', ...rest] = [...onServerCore, process.execPath, ...args]
+  const cores = where === 'server-core' ? onServerCore : onAllCores
+  const [program = '', ...rest] = [...cores, process.execPath, ...args]
   const server = spawn(program, rest, {
     cwd: root,
     env: { ...process.env, ...env },
@@ -66,12 +69,26 @@ export function startBare(bytes: number): Promise<Server> {
 export function startClusters(
   settings: Readonly<Record<string, string>>,
   nodeArgs: readonly string[] = [],
+  where: 'server-core' | 'all-cores' = 'server-core',
 ): Promise<Server> {
-  return startProcess([...nodeArgs, 'bin/clusters', 'serve', '--sample-users'], {
-    CLUSTERS_PORT: '0',
-    CLUSTERS_LOG_LEVEL: 'warn',
-    ...settings,
-  })
+  const env = { CLUSTERS_PORT: '0', CLUSTERS_LOG_LEVEL: 'warn', CLUSTERS_ENGINE: 'none', ...settings }
+  return startProcess([...nodeArgs, 'bin/clusters', 'serve', '--sample-users'], env, where)
+}
+
+/** Spawns bare processes on request. */
+export function startSpawner(): Promise<Server> {
+  return startProcess([...fromSource, 'bench/spawner.ts'], {}, 'all-cores')
+}
+
+/** What a script of this folder prints. */
+export async function runScript(script: string, ...args: readonly string[]): Promise<string> {
+  const [program = '', ...rest] = [...onServerCore, process.execPath, ...fromSource, script, ...args]
+  const child = spawn(program, rest, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`${script} ended with ${String(code)}`)
+  return output
 }
 
 export async function runLoad(load: Load): Promise<LoadResult> {

@@ -5,7 +5,7 @@ export interface Line {
   readonly what: string
   /** The ratio, or the figure itself. */
   readonly figure: number
-  readonly unit: 'of peer' | 's' | 'MB' | 'times'
+  readonly unit: 'of peer' | 's' | 'ms' | 'MB' | 'times' | '% of a core'
   readonly goal: number
   /** What it must not miss; the goal itself when absent. */
   readonly floor?: number

@@ -1,7 +1,8 @@
 import { sql, type Kysely, type Transaction } from 'kysely'
 import type { Cluster, ClusterReason, ClusterStatus } from '../domain/cluster.ts'
 import type { Timestamp } from '../lib/clock.ts'
-import { valuesTable, type Dialect } from './dialect.ts'
+import { number, plain, timestamp, valuesTable, type Dialect } from './dialect.ts'
+import { JsonRows } from './json-rows.ts'
 import { PreparedQuery, PreparedRows, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
@@ -120,20 +121,30 @@ export interface LiveCluster {
   readonly lifetimeSeconds: number | null
   readonly expiresAt: Timestamp | null
   readonly startedAt: Timestamp | null
-  readonly deletesOnEnd: 0 | 1
 }
 
-const listLiveQuery = new PreparedQuery<{ home: string; after: number; limit: number }, LiveCluster>(
+const listLiveQuery = new JsonRows<{ home: string; after: number; limit: number }, LiveCluster>(
+  {
+    id: plain('id'),
+    creatorId: plain('creator_id'),
+    cpus: number('cpus'),
+    memory: number('memory'),
+    workers: plain('workers'),
+    runtime: plain('runtime'),
+    status: plain('status'),
+    reason: plain('reason'),
+    message: plain('message'),
+    readyWorkers: plain('ready_workers'),
+    address: plain('address'),
+    idleTimeoutSeconds: plain('idle_timeout_seconds'),
+    lifetimeSeconds: plain('lifetime_seconds'),
+    expiresAt: timestamp('expires_at'),
+    startedAt: timestamp('started_at'),
+  },
+  'id',
   ({ db, param }) =>
     db
       .selectFrom('clusters')
-      .select([
-        ...(['id', 'creator_id as creatorId', 'cpus', 'memory', 'workers', 'runtime', 'status'] as const),
-        ...(['reason', 'message', 'ready_workers as readyWorkers', 'address'] as const),
-        ...(['idle_timeout_seconds as idleTimeoutSeconds', 'lifetime_seconds as lifetimeSeconds'] as const),
-        ...(['expires_at as expiresAt', 'started_at as startedAt'] as const),
-        'deletes_on_end as deletesOnEnd',
-      ])
       .where('home', '=', param('home'))
       .where('ended_at', 'is', null)
       .where('id', '>', param('after'))
@@ -145,7 +156,7 @@ const listLiveQuery = new PreparedQuery<{ home: string; after: number; limit: nu
 export function listLiveClusters(
   database: PreparedReader,
   page: { home: string; after: number; limit: number },
-): Promise<readonly LiveCluster[]> {
+): Promise<LiveCluster[]> {
   return listLiveQuery.read(database, page)
 }
 

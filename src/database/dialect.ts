@@ -21,7 +21,7 @@ export const COLUMN_TYPES = {
 } as const satisfies Record<Dialect, unknown>
 
 /** How a value of the row becomes a value of JSON. */
-type Field = (dialect: Dialect) => RawBuilder<unknown>
+export type Field = (dialect: Dialect) => RawBuilder<unknown>
 
 export const plain =
   (column: string): Field =>

@@ -1,7 +1,8 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { WorkerEndReason, WorkerId, WorkerRole, WorkerStatus } from '../domain/worker.ts'
 import type { Timestamp } from '../lib/clock.ts'
-import type { Dialect } from './dialect.ts'
+import { number, plain, timestamp, type Dialect } from './dialect.ts'
+import { JsonRows } from './json-rows.ts'
 import { PreparedQuery, PreparedRows, type PreparedReader } from './prepare.ts'
 import type { Tables } from './tables.ts'
 
@@ -43,30 +44,43 @@ export async function listUnendedWorkerIds(database: PreparedReader, home: strin
   return rows.map(({ id }) => id)
 }
 
-const listLatestQuery = new PreparedQuery<{ home: string; first: number; last: number }, RecordedWorker>(
+const listLatestQuery = new JsonRows<{ home: string; first: number; last: number }, RecordedWorker>(
+  {
+    id: plain('workers.id'),
+    clusterId: plain('workers.cluster_id'),
+    role: plain('workers.role'),
+    seat: plain('workers.seat'),
+    status: plain('workers.status'),
+    attempt: plain('workers.attempt'),
+    schedulerId: plain('workers.scheduler_id'),
+    cpus: number('workers.cpus'),
+    memory: number('workers.memory'),
+    node: plain('workers.node'),
+    address: plain('workers.address'),
+    reason: plain('workers.reason'),
+    message: plain('workers.message'),
+    createdAt: timestamp('workers.created_at'),
+    startedAt: timestamp('workers.started_at'),
+    endedAt: timestamp('workers.ended_at'),
+  },
+  'workers.cluster_id',
   ({ db, param }) =>
     db
       .selectFrom('clusters')
       .innerJoin('workers', 'workers.cluster_id', 'clusters.id')
-      .select([
-        ...(['workers.id', 'workers.cluster_id as clusterId', 'workers.role', 'workers.seat'] as const),
-        ...(['workers.status', 'workers.attempt', 'workers.scheduler_id as schedulerId'] as const),
-        ...(['workers.cpus', 'workers.memory', 'workers.node', 'workers.address'] as const),
-        ...(['workers.reason', 'workers.message', 'workers.created_at as createdAt'] as const),
-        ...(['workers.started_at as startedAt', 'workers.ended_at as endedAt'] as const),
-      ])
       .where('clusters.home', '=', param('home'))
       .where('clusters.ended_at', 'is', null)
       .where('clusters.id', '>=', param('first'))
       .where('clusters.id', '<=', param('last'))
-      .where('workers.is_latest', '=', 1),
+      .where('workers.is_latest', '=', 1)
+      .orderBy('workers.cluster_id'),
 )
 
 /** The latest worker on each seat of the live clusters with ids from `first` to `last`. */
 export function listLatestWorkers(
   database: PreparedReader,
   range: { home: string; first: number; last: number },
-): Promise<readonly RecordedWorker[]> {
+): Promise<RecordedWorker[]> {
   return listLatestQuery.read(database, range)
 }
 

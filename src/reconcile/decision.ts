@@ -21,8 +21,11 @@ export interface Decision {
   readonly seats: Seats | undefined
   /** Workers that run and are to be stopped, and why. */
   readonly unwanted: ReadonlyMap<WorkerId, WorkerEndReason>
-  readonly candidate: Candidate
+  /** `undefined`: it neither wants a place, nor has one that others would have to know of. */
+  readonly candidate: Candidate | undefined
 }
+
+const NOBODY: ReadonlyMap<WorkerId, WorkerEndReason> = new Map()
 
 export function decide(cluster: RecordedCluster, snapshot: Snapshot): Decision {
   const { look, now, runtimes, probes } = snapshot
@@ -40,13 +43,21 @@ export function decide(cluster: RecordedCluster, snapshot: Snapshot): Decision {
     isLive && verdict === undefined && runtime !== undefined && isSeen
       ? planSeats(cluster, workers, runtime, now)
       : undefined
-  const candidate = toCandidate(cluster, workers, runtime, seats)
-  const unwanted =
-    isLive && verdict === undefined
-      ? new Map(seats?.unwanted.map(({ worker, reason }) => [worker.id, reason]))
-      : listRunning(workers)
-  const known = { cluster, observations, workers, runtime, readyWorkers, isReady }
-  return { ...known, verdict, seats, unwanted, candidate }
+  const competes = snapshot.capacity !== undefined || (seats !== undefined && seats.wanted.length > 0)
+  const candidate = competes ? toCandidate(cluster, workers, runtime, seats) : undefined
+  const unwanted = isLive && verdict === undefined ? (seats?.unwanted ?? NOBODY) : listRunning(workers)
+  return {
+    cluster,
+    observations,
+    workers,
+    runtime,
+    readyWorkers,
+    isReady,
+    verdict,
+    seats,
+    unwanted,
+    candidate,
+  }
 }
 
 function countReady(
@@ -58,9 +69,10 @@ function countReady(
   if (cluster.status === 'stopping' || look.kind === 'unreachable') return cluster.readyWorkers
   const hasScheduler = workers.some(({ role, status }) => role === 'scheduler' && status === 'started')
   if (runtime?.scheduler !== undefined && !hasScheduler) return 0
-  const started = workers.filter(
-    ({ role, seat, status }) => role === 'worker' && seat < cluster.workers && status === 'started',
-  ).length
+  let started = 0
+  for (const { role, seat, status } of workers) {
+    if (role === 'worker' && seat < cluster.workers && status === 'started') started += 1
+  }
   if (runtime?.readiness === undefined) return started
   // Right after a start of ours nobody has been asked yet: what was known stays.
   return Math.min(started, probes.get(cluster.id)?.readyWorkers ?? cluster.readyWorkers)

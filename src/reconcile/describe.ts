@@ -30,8 +30,9 @@ export function describeCluster(described: Described): ClusterChange {
     runtime === undefined || scheduler === undefined || scheduler.address === null
       ? null
       : (addressOf(runtime, { id: scheduler.id, address: scheduler.address }) ?? null)
-  const now = toTimestamp(snapshot.now)
   const begins = cluster.startedAt === null && status !== 'pending'
+  const turnsReady = status === 'running' && cluster.status !== 'running'
+  const now = begins || turnsReady ? toTimestamp(snapshot.now) : null
   return {
     id: cluster.id,
     from: cluster.status,
@@ -41,7 +42,7 @@ export function describeCluster(described: Described): ClusterChange {
     readyWorkers,
     address: look.kind === 'seen' ? address : cluster.address,
     startedAt: begins ? now : null,
-    readyAt: status === 'running' && cluster.status !== 'running' ? now : null,
+    readyAt: turnsReady ? now : null,
     expiresAt:
       begins && cluster.lifetimeSeconds !== null
         ? toTimestamp(addMs(snapshot.now, cluster.lifetimeSeconds * SECOND_MS))
@@ -76,7 +77,7 @@ function explain(described: Described): Explanation {
   if (isInTransit) return { reason: cluster.reason, message: cluster.message }
   const lost = explainLoss(described)
   if (lost !== undefined) return lost
-  const queued = workers.find(({ status }) => status === 'queued')
+  const queued = described.observations.find(({ seen }) => seen.status === 'queued')
   if (queued !== undefined) {
     return {
       reason: 'waiting_for_capacity',

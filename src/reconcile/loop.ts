@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import type { Runtime } from '../domain/runtime.ts'
 import type { EngineFacts, Launcher, WorkerSpec } from '../launchers/launcher.ts'
@@ -6,7 +6,7 @@ import { SECOND_MS, toTimestamp, type Clock } from '../lib/clock.ts'
 import { LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { readOutputs } from './outputs.ts'
-import { plan, type Plan } from './plan.ts'
+import { planInSteps, type Plan } from './plan.ts'
 import { Prober } from './probe.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { buildSpec } from './spec.ts'
@@ -156,7 +156,7 @@ export class Reconciler {
       clock,
     })
     this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)
-    const planned = plan(snapshot)
+    const planned = await planInTurns(snapshot)
     await this.#apply(planned, snapshot)
     onPass({ ms: performance.now() - startedAt, clusters: snapshot.clusters.length })
     return planned
@@ -195,6 +195,16 @@ export class Reconciler {
       // Any of them may have started: the next look tells.
       onError('the engine did not say what it launched; it is asked', error)
     }
+  }
+}
+
+/** Requests of others come between. */
+async function planInTurns(snapshot: Snapshot): Promise<Plan> {
+  const steps = planInSteps(snapshot)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+    await nextTurn()
   }
 }
 

@@ -1,19 +1,19 @@
 import type { RecordedWorker, WorkerClosing, WorkerProgress } from '../database/workers.ts'
 import { explainEnd, type WorkerEndReason, type WorkerStatus } from '../domain/worker.ts'
 import type { Handle, ObservedWorker, WorkerEnd } from '../launchers/launcher.ts'
-import { toTimestamp, type Timestamp } from '../lib/clock.ts'
+import { toTimestamp } from '../lib/clock.ts'
 import type { Look } from './snapshot.ts'
 
 /** One recorded worker against what the engine shows. Pure. */
 
-/** A worker as it is known now. */
-export interface SeenWorker extends RecordedWorker {
-  /** Why it waits for a place, in the engine's words. */
-  readonly waitsFor: string | null
-}
+/** A worker as it is known now: what is recorded, and what was seen since. */
+export type SeenWorker = RecordedWorker
 
 export interface Observation {
+  /** The recorded one itself while nothing else is known: a pass over very many must not copy them. */
   readonly seen: SeenWorker
+  /** Why it waits for a place, in the engine's words. */
+  readonly waitsFor?: string | null
   readonly progress?: WorkerProgress
   readonly closing?: WorkerClosing
   /** To be ended, or cleared. */
@@ -34,7 +34,7 @@ export const NO_END = {
 } as const
 
 export function observeWorker(worker: RecordedWorker, look: Look, now: Date): Observation {
-  const unchanged = { seen: { ...worker, waitsFor: null } }
+  const unchanged = { seen: worker }
   if (worker.status === 'ended' || look.kind === 'unreachable') return unchanged
   const observed = look.workers.get(worker.id)
   if (observed === undefined) {
@@ -55,7 +55,6 @@ function recordGone(worker: RecordedWorker, now: Date): Observation {
       ...(known === undefined ? {} : known),
       status: 'ended',
       endedAt,
-      waitsFor: null,
     },
     closing: { ...NO_END, ...known, id: worker.id, status: 'ended', endedAt },
   }
@@ -81,7 +80,7 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
   const { handle, use } = observed
   const ended = { terminate: handle, hasOutput: true }
   if (worker.status === 'stopping' && worker.message !== null) {
-    return { ...ended, hasOutput: false, seen: { ...worker, waitsFor: null } }
+    return { ...ended, hasOutput: false, seen: worker }
   }
   const explained = explainEnd({
     exitCode: end.exitCode,
@@ -92,7 +91,7 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
   return {
     ...ended,
     // What it was stopped for says more than the signal that did it.
-    seen: { ...worker, status: 'stopping', waitsFor: null },
+    seen: { ...worker, status: 'stopping' },
     closing: {
       id: worker.id,
       status: 'stopping',
@@ -111,16 +110,13 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
 function recordProgress(worker: RecordedWorker, observed: ObservedWorker): Observation {
   const { state, node, address } = observed
   const status: WorkerStatus = state.kind === 'ended' ? 'stopping' : state.kind
-  const startedAt: Timestamp | null =
-    worker.startedAt ?? (state.kind === 'started' ? toTimestamp(state.startedAt) : null)
-  const seen: SeenWorker = {
-    ...worker,
-    status,
-    startedAt,
-    node,
-    address,
-    waitsFor: state.kind === 'queued' ? state.message : null,
-  }
+  const waitsFor = state.kind === 'queued' ? state.message : null
   const isKnown = worker.status === status && worker.node === node && worker.address === address
-  return isKnown ? { seen } : { seen, progress: { id: worker.id, status, node, address, startedAt } }
+  if (isKnown) return { seen: worker, waitsFor }
+  const startedAt = worker.startedAt ?? (state.kind === 'started' ? toTimestamp(state.startedAt) : null)
+  return {
+    seen: { ...worker, status, startedAt, node, address },
+    waitsFor,
+    progress: { id: worker.id, status, node, address, startedAt },
+  }
 }

@@ -39,29 +39,52 @@ export interface Step {
 const MAX_LAUNCHES = 256
 
 export function plan(snapshot: Snapshot): Plan {
-  const decisions = snapshot.clusters.map(cluster => decide(cluster, snapshot))
+  const steps = planInSteps(snapshot)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
+}
+
+/** Clusters between two pauses: some milliseconds. */
+const AT_ONCE = 500
+
+/** The same with pauses, so that whoever drives it can let others have their turn. */
+export function* planInSteps(snapshot: Snapshot): Generator<void, Plan> {
+  const decisions: Decision[] = []
+  for (const cluster of snapshot.clusters) {
+    decisions.push(decide(cluster, snapshot))
+    if (decisions.length % AT_ONCE === 0) yield
+  }
+  const candidates = decisions.flatMap(({ candidate }) => candidate ?? [])
   const { capacity } = snapshot
-  const candidates = decisions.map(({ candidate }) => candidate)
   // Whoever starts before it is known how much room there is may take more than that.
   const admissions =
     capacity === 'unknown' ? new Map<number, Admission>() : admit(candidates, capacity, MAX_LAUNCHES)
-  const steps = decisions.flatMap(decision => {
+  const steps: Step[] = []
+  for (const [index, decision] of decisions.entries()) {
     const step = toStep(decision, admissions.get(decision.cluster.id), snapshot)
-    return isEmpty(step) ? [] : [step]
-  })
+    if (step !== undefined) steps.push(step)
+    if (index % AT_ONCE === AT_ONCE - 1) yield
+  }
   return { steps, terminations: listTerminations(decisions, snapshot), nextAtMs: findNext(decisions) }
 }
 
-function toStep(decision: Decision, admission: Admission | undefined, snapshot: Snapshot): Step {
+/** `undefined`: everything is as it is recorded. */
+function toStep(decision: Decision, admission: Admission | undefined, snapshot: Snapshot): Step | undefined {
   const { cluster, observations, unwanted, verdict } = decision
   const ends = verdict !== undefined || cluster.status === 'stopping'
   const change = ends ? planEnd(decision, snapshot) : describeCluster({ ...decision, admission, snapshot })
+  const launches = admission?.launches ?? []
+  const isNews = observations.some(({ progress, closing, hasOutput }) => progress ?? closing ?? hasOutput)
+  const isAsRecorded = isSame(change, cluster)
+  if (isAsRecorded && launches.length === 0 && unwanted.size === 0 && !isNews) return undefined
   return {
     clusterId: cluster.id,
     creatorId: cluster.creatorId,
     status: cluster.status,
     workers: cluster.workers,
-    launches: (admission?.launches ?? []).map(({ size, hasRoom: _hasRoom, ...wanted }) => ({
+    launches: launches.map(({ size, hasRoom: _hasRoom, ...wanted }) => ({
       ...wanted,
       ...size,
       clusterId: cluster.id,
@@ -77,12 +100,8 @@ function toStep(decision: Decision, admission: Admission | undefined, snapshot: 
       return closing === undefined ? [] : [closing]
     }),
     outputs: observations.flatMap(({ seen, hasOutput }) => (hasOutput === true ? [seen.id] : [])),
-    change: isSame(change, cluster) ? undefined : change,
+    change: isAsRecorded ? undefined : change,
   }
-}
-
-function isEmpty({ launches, progress, closings, outputs, change }: Step): boolean {
-  return change === undefined && [launches, progress, closings, outputs].every(({ length }) => length === 0)
 }
 
 /** Whoever is not wanted any more, whoever is to be cleared, and what nothing recorded claims. */

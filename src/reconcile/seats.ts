@@ -1,5 +1,5 @@
 import type { Runtime } from '../domain/runtime.ts'
-import { endedByItself, type WorkerId, type WorkerRole } from '../domain/worker.ts'
+import { endedByItself, type WorkerEndReason, type WorkerId, type WorkerRole } from '../domain/worker.ts'
 import type { Size } from '../launchers/launcher.ts'
 import { SECOND_MS } from '../lib/clock.ts'
 import type { SeenWorker } from './observe.ts'
@@ -25,11 +25,8 @@ export interface Seats {
   readonly wanted: readonly Wanted[]
   /** When the next one may be launched that must wait after a failure, in milliseconds since 1970. */
   readonly nextAtMs: number | undefined
-  /** To be ended, by why. */
-  readonly unwanted: readonly {
-    readonly worker: SeenWorker
-    readonly reason: 'scaled_down' | 'scheduler_replaced'
-  }[]
+  /** To be ended, and why. */
+  readonly unwanted: ReadonlyMap<WorkerId, WorkerEndReason>
 }
 
 const FIRST_BACKOFF_MS = SECOND_MS
@@ -61,12 +58,14 @@ export function planSeats(
     const wish = { role: 'worker' as const, seat, schedulerId: current ?? null, size: cluster }
     plan.take(wish, bySeat.get(seat), runtime.restart)
   }
-  const unwanted = workers.flatMap((worker): Seats['unwanted'] => {
-    if (worker.status === 'ended' || worker.status === 'stopping') return []
-    if (worker.seat >= cluster.workers) return [{ worker, reason: 'scaled_down' }]
-    const isOrphan = runtime.scheduler !== undefined && worker.schedulerId !== liveId(scheduler)
-    return isOrphan ? [{ worker, reason: 'scheduler_replaced' }] : []
-  })
+  const unwanted = new Map<WorkerId, WorkerEndReason>()
+  for (const { id, seat, status, schedulerId } of workers) {
+    if (status === 'ended' || status === 'stopping') continue
+    if (seat >= cluster.workers) unwanted.set(id, 'scaled_down')
+    else if (runtime.scheduler !== undefined && schedulerId !== liveId(scheduler)) {
+      unwanted.set(id, 'scheduler_replaced')
+    }
+  }
   return { wanted: plan.wanted, nextAtMs: plan.nextAtMs, unwanted }
 }
 

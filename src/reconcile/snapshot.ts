@@ -11,6 +11,8 @@ export interface RecordedCluster extends LiveCluster {
   readonly seats: readonly RecordedWorker[]
 }
 
+const NOBODY: readonly RecordedWorker[] = []
+
 /** What the engine said, or why it could not be asked. */
 export type Look =
   | {
@@ -86,14 +88,17 @@ async function readClusters(database: Database, home: string): Promise<RecordedC
       if (ofCluster === undefined) seats.set(worker.clusterId, [worker])
       else ofCluster.push(worker)
     }
-    for (const cluster of page) clusters.push({ ...cluster, seats: sortSeats(seats.get(cluster.id) ?? []) })
+    // The rows are ours alone; copying each would be a good part of a pass.
+    for (const row of page) {
+      clusters.push(Object.assign(row, { seats: sortSeats(seats.get(row.id) ?? NOBODY) }))
+    }
     if (page.length < PAGE) return clusters
     after = last.id
     await nextTurn()
   }
 }
 
-function sortSeats(seats: RecordedWorker[]): RecordedWorker[] {
+function sortSeats(seats: readonly RecordedWorker[]): readonly RecordedWorker[] {
   if (seats.length < 2) return seats
   return seats.toSorted((a, b) => (a.role === b.role ? a.seat - b.seat : a.role === 'scheduler' ? -1 : 1))
 }

@@ -202,9 +202,9 @@ test.each([
   ['PUT', '/%63lusters', 'GET, HEAD, OPTIONS, POST'],
   ['PUT', '/%63%6C%75%73%74%65%72%73/', 'GET, HEAD, OPTIONS, POST'],
   ['PUT', '/%63lusters?x=%zz', 'GET, HEAD, OPTIONS, POST'],
-  ['PATCH', '/clusters/%37', 'DELETE, GET, HEAD, OPTIONS'],
-  ['PATCH', '/clusters/7%2F8', 'DELETE, GET, HEAD, OPTIONS'],
-  ['PATCH', '/clusters/%zz', 'DELETE, GET, HEAD, OPTIONS'],
+  ['PUT', '/clusters/%37', 'DELETE, GET, HEAD, OPTIONS, PATCH'],
+  ['PUT', '/clusters/7%2F8', 'DELETE, GET, HEAD, OPTIONS, PATCH'],
+  ['PUT', '/clusters/%zz', 'DELETE, GET, HEAD, OPTIONS, PATCH'],
   ['GET', '/token/%6cogout', 'OPTIONS, POST'],
   ['DELETE', 'http://localhost/%63lusters', 'GET, HEAD, OPTIONS, POST'],
 ])('%s %s is 405 and names what the address takes', async (method, path, allow) => {

@@ -45,7 +45,7 @@ const auth = () => `Host: localhost\r\nAuthorization: Token ${alice.token}\r\nCo
 
 test.each([
   ['/clusters', 'GET, HEAD, OPTIONS, POST'],
-  ['/clusters/7', 'DELETE, GET, HEAD, OPTIONS'],
+  ['/clusters/7', 'DELETE, GET, HEAD, OPTIONS, PATCH'],
   ['/clusters/', 'GET, HEAD, OPTIONS, POST'],
   ['/token/login/', 'GET, HEAD, OPTIONS, POST'],
   ['/token/logout', 'OPTIONS, POST'],

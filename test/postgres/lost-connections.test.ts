@@ -135,6 +135,7 @@ test('logins, new tokens and creates of one user at two servers at once all succ
   const other = await serve(
     loadConfig({
       ...{ CLUSTERS_PORT: '0', CLUSTERS_DATA_DIR: dataDir, CLUSTERS_LOG_LEVEL: 'silent' },
+      CLUSTERS_ENGINE: 'none',
       CLUSTERS_DATABASE: url,
     }),
     { sampleUsers: false },

@@ -24,6 +24,7 @@ beforeAll(async () => {
   one = await startServer({ settings })
   const config = loadConfig({
     ...{ CLUSTERS_PORT: '0', CLUSTERS_DATA_DIR: dataDir, CLUSTERS_LOG_LEVEL: 'error' },
+    CLUSTERS_ENGINE: 'none',
     ...settings,
   })
   other = await serve(config, { sampleUsers: false })

@@ -4,7 +4,8 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.ts'
-import { cleanEnvironment, collect, createFolder, spawnServer } from '../support/spawn.ts'
+import { DASK_PYTHON, hasDask } from '../support/dask.ts'
+import { cleanEnvironment, collect, createFolder, logInAs, spawnServer } from '../support/spawn.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -26,7 +27,7 @@ function listBlocks(markdown: string): { readonly language: string; readonly tex
   }))
 }
 
-describe('the first cluster of README.md', () => {
+describe.skipIf(process.platform !== 'linux')('the first cluster of README.md', () => {
   const blocks = listBlocks(sectionOf(read('README.md'), 'A first cluster'))
   const scripts = blocks.filter((_, index) => index % 2 === 0)
   const outputs = blocks.filter((_, index) => index % 2 === 1)
@@ -38,7 +39,8 @@ describe('the first cluster of README.md', () => {
   })
 
   test('does just that on a new server, in one shell', async () => {
-    const server = await spawnServer({ CLUSTERS_DATA_DIR: createFolder() }, { sampleUsers: true })
+    const settings = { CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_ENGINE: 'local' }
+    const server = await spawnServer(settings, { sampleUsers: true })
     const { host } = new URL(server.url)
     const mark = '----- the next block -----'
     const script = scripts.map(({ text }) => text.replaceAll('127.0.0.1:8000', host)).join(`echo '${mark}'\n`)
@@ -51,6 +53,32 @@ describe('the first cluster of README.md', () => {
   })
 })
 
+describe.skipIf(!hasDask())('the Dask cluster of README.md', () => {
+  const [start, script, output] = listBlocks(sectionOf(read('README.md'), 'A Dask cluster'))
+
+  test('computes what the page says', async () => {
+    expect(start?.text).toBe(`CLUSTERS_DASK_PYTHON=${DASK_PYTHON} npm start\n`)
+    const settings = {
+      CLUSTERS_DATA_DIR: createFolder(),
+      CLUSTERS_ENGINE: 'local',
+      CLUSTERS_DASK_PYTHON: DASK_PYTHON,
+    }
+    const server = await spawnServer(settings, { sampleUsers: true })
+    const alice = await logInAs(server.url, 'alice', 'hunter2')
+    const given = `SERVER=${server.url}\nTOKEN=${alice.token}\n`
+    const bash = spawn('bash', ['-c', given + script?.text], {
+      cwd: createFolder(),
+      env: cleanEnvironment({}),
+    })
+    const { code, stdout } = await collect(bash)
+    const [cluster] = (await alice.get('/clusters')).body as { id: number }[]
+    await alice.post(`/clusters/${cluster?.id}/stop`)
+    await alice.get(`/clusters/${cluster?.id}?wait_for=stopped`)
+    await server.stop()
+    expect({ code, stdout }).toEqual({ code: 0, stdout: output?.text })
+  }, 90_000)
+})
+
 /** Without what differs from run to run, and without the line breaks that make the page readable. */
 function comparable(output: string): string {
   return output
@@ -60,6 +88,7 @@ function comparable(output: string): string {
     .replace(/"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"/g, '"(time)"')
     .replace(/"id":\d+/g, '"id":(id)')
     .replace(/"cluster-\d+"/g, '"cluster-(id)"')
+    .replace(/after [\d.]+ s/g, 'after (time)')
     .replace(/\s*\n\s*/g, '')
 }
 

@@ -1,6 +1,6 @@
 // npm test: the checks, two at a time, then the tests. `npm test -- FILE` runs the tests of that file alone;
 // whatever stands after `--` is for vitest. The last line is the count of tests.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -33,6 +33,7 @@ const missing = findMissingPackages()
 for (const { name, skipped } of missing) {
   say(`${skipped}: there is no package ${name} for this platform (${process.platform}-${process.arch})`)
 }
+sayWhatTheMachineLacks()
 if (missing.length > 0 && process.env.CI !== undefined) failures.push('packages that CI needs')
 const { hasPassed, counts } = await runTests([...missing.flatMap(({ vitestArgs }) => vitestArgs), ...args])
 if (!hasPassed) failures.push('tests')
@@ -42,6 +43,14 @@ if (failures.length > 0) {
   process.exitCode = 1
 }
 say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+
+/** Not from npm. The tests that need it skip themselves, which fails in CI. */
+function sayWhatTheMachineLacks() {
+  if (process.platform !== 'linux') say('the tests of the engine local are skipped: they need Linux')
+  const dask = spawnSync('/usr/bin/python3', ['-c', 'import distributed'], { stdio: 'ignore' })
+  if (dask.status === 0) return
+  say('the tests with Dask are skipped: /usr/bin/python3 has no module distributed (Debian: python3-distributed)')
+}
 
 /** Resolves to the names of those that failed. */
 async function runChecks() {

@@ -2,7 +2,12 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** The API and the database are tested whole on each database; all else once. */
-const onBoth = ['test/api/**/*.test.ts', 'test/authorization/**/*.test.ts', 'test/contract/**/*.test.ts']
+const onBoth = [
+  'test/api/**/*.test.ts',
+  'test/authorization/**/*.test.ts',
+  'test/contract/**/*.test.ts',
+  'test/reconcile/{crash,chaos}.test.ts',
+]
 
 const onPostgres = 'test/postgres/**/*.test.ts'
 

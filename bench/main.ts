@@ -237,10 +237,12 @@ async function benchPostgres(): Promise<void> {
   }
 }
 
+function times({ oursMs, peerMs }: { oursMs: number; peerMs: number }): string {
+  return ` (${oursMs.toFixed(1)} ms to ${peerMs.toFixed(1)} ms)`
+}
+
 async function benchEngine(): Promise<void> {
   const { one, many, stopMany } = await measureLaunches(ROUNDS.count)
-  const times = ({ oursMs, peerMs }: { oursMs: number; peerMs: number }) =>
-    ` (${oursMs.toFixed(1)} ms to ${peerMs.toFixed(1)} ms)`
   note({
     what: `POST to running of an idle cluster, beyond a bare spawn of the same process${times(one)}`,
     figure: one.oursMs - one.peerMs,
@@ -265,20 +267,22 @@ async function benchEngine(): Promise<void> {
   })
 }
 
+function describePass({ cpuMs, blockedMs, memoryMb }: PassFigures): string {
+  return `${cpuMs.toFixed(0)} ms of CPU, blocks for ${blockedMs.toFixed(0)} ms, adds ${memoryMb.toFixed(0)} MB`
+}
+
 async function benchPasses(): Promise<void> {
   const few = JSON.parse(await runScript('bench/passes.ts', '10000')) as PassFigures
   const many = JSON.parse(await runScript('bench/passes.ts', '100000')) as PassFigures
-  const describe = ({ cpuMs, blockedMs, memoryMb }: PassFigures) =>
-    `${cpuMs.toFixed(0)} ms of CPU, blocks for ${blockedMs.toFixed(0)} ms, adds ${memoryMb.toFixed(0)} MB`
   note({
-    what: `the loop over 10,000 live clusters with nothing to do (a pass: ${describe(few)})`,
+    what: `the loop over 10,000 live clusters with nothing to do (a pass: ${describePass(few)})`,
     figure: few.share * 100,
     unit: '% of a core',
     goal: 1,
     least: true,
   })
   note({
-    what: `a pass over 100,000 live clusters, to ten over 10,000 (a pass: ${describe(many)})`,
+    what: `a pass over 100,000 live clusters, to ten over 10,000 (a pass: ${describePass(many)})`,
     figure: many.cpuMs / few.cpuMs / 10,
     unit: 'times',
     goal: 1.2,

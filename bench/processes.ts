@@ -86,8 +86,8 @@ export async function runScript(script: string, ...args: readonly string[]): Pro
   const child = spawn(program, rest, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
-  const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`${script} ended with ${String(code)}`)
+  await once(child, 'close')
+  if (child.exitCode !== 0) throw new Error(`${script} ended with ${String(child.exitCode)}`)
   return output
 }
 

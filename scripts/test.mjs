@@ -49,7 +49,9 @@ function sayWhatTheMachineLacks() {
   if (process.platform !== 'linux') say('the tests of the engine local are skipped: they need Linux')
   const dask = spawnSync('/usr/bin/python3', ['-c', 'import distributed'], { stdio: 'ignore' })
   if (dask.status === 0) return
-  say('the tests with Dask are skipped: /usr/bin/python3 has no module distributed (Debian: python3-distributed)')
+  say(
+    'the tests with Dask are skipped: /usr/bin/python3 has no module distributed (Debian: python3-distributed)',
+  )
 }
 
 /** Resolves to the names of those that failed. */

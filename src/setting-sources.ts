@@ -3,7 +3,7 @@ import { OperatorError } from './domain/errors.ts'
 import { closestWord } from './lib/closest-word.ts'
 import { errorCodeOf } from './lib/error-code.ts'
 import { parseYaml } from './lib/yaml.ts'
-import { BY_KEY, isKey, SETTINGS, type Key, type Values } from './settings.ts'
+import { isKey, SETTINGS_BY_KEY, type Key, type Values } from './settings.ts'
 
 /** Where settings are given: the environment, and the file that CLUSTERS_CONFIG names. */
 
@@ -39,7 +39,7 @@ export function readSettings(env: Environment): GivenSettings {
 }
 
 function readSetting<K extends Key>(key: K, given: Given | undefined): Values[K] {
-  const { default: otherwise, allowed, parse } = BY_KEY[key]
+  const { default: otherwise, allowed, parse } = SETTINGS_BY_KEY[key]
   if (given === undefined) return otherwise
   const parsed = given.text === '' ? undefined : parse(given.text)
   if (parsed === undefined) {
@@ -67,7 +67,7 @@ function readEnvironment(env: Environment): [Key, Given][] {
     const key = name.slice(PREFIX.length).toLowerCase()
     const source = 'environment'
     if (!isKey(key) || name !== environmentName(key)) {
-      const known = [...Object.keys(SETTINGS).map(environmentName), CONFIG_FILE]
+      const known = [...Object.keys(SETTINGS_BY_KEY).map(environmentName), CONFIG_FILE]
       throw new OperatorError(unknownSetting(name, source, known))
     }
     return [[key, { name, source, text }]]
@@ -99,11 +99,11 @@ function readFile(path: string | undefined): FileContent {
     .filter(([key]) => key !== RUNTIMES)
     .map(([key, value]): [Key, Given] => {
       if (!isKey(key))
-        throw new OperatorError(unknownSetting(key, path, [...Object.keys(SETTINGS), RUNTIMES]))
+        throw new OperatorError(unknownSetting(key, path, [...Object.keys(SETTINGS_BY_KEY), RUNTIMES]))
       const text = toText(value)
       if (text === undefined) {
         throw new OperatorError(
-          `${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS[key].allowed}.`,
+          `${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS_BY_KEY[key].allowed}.`,
         )
       }
       return [key, { name: key, source: path, text }]

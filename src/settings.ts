@@ -12,7 +12,7 @@ const DEFAULT_ENGINE: Engine = process.platform === 'linux' ? 'local' : 'none'
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-export const SETTINGS = {
+const SETTINGS = {
   host: setting({ default: '127.0.0.1', allowed: 'an address or host name to listen on', parse: parseHost }),
   port: setting({
     default: 8000,
@@ -88,7 +88,7 @@ export type Key = keyof typeof SETTINGS
 export type Values = ValuesOf<typeof SETTINGS>
 
 /** The same, typed so that a setting keeps the type of its own value when its key is a variable. */
-export const BY_KEY: { readonly [K in Key]: Setting<Values[K]> } = SETTINGS
+export const SETTINGS_BY_KEY: { readonly [K in Key]: Setting<Values[K]> } = SETTINGS
 
 export function isKey(key: string): key is Key {
   return Object.hasOwn(SETTINGS, key)

@@ -215,7 +215,7 @@ export async function updateReasons(
 }
 
 /** What is needed of a cluster to launch its workers. */
-export interface ClusterProgram {
+interface ClusterProgram {
   readonly id: number
   readonly name: string
   /** A JSON array of strings. */

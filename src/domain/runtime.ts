@@ -49,14 +49,14 @@ export const PLACEHOLDERS = {
 } as const
 
 /** The scheduler's own word: JSON with how many workers it has. */
-export interface Readiness {
+interface Readiness {
   readonly url: string
   /** The field with their number. */
   readonly count: string
 }
 
 /** JSON whose fields tell whether anything is being done. */
-export interface Idleness {
+interface Idleness {
   readonly url: string
   /** It is busy while one of these is not 0. */
   readonly busy: readonly string[]

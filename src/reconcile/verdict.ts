@@ -169,7 +169,7 @@ export function describeEnd(worker: SeenWorker): string {
   return `${nameOf(worker)} ${message}${/[.!?]$/.test(message) ? '' : '.'}`
 }
 
-export function nameOf({ role, seat }: SeenWorker): string {
+function nameOf({ role, seat }: SeenWorker): string {
   return role === 'scheduler' ? 'The scheduler' : `Worker ${seat}`
 }
 

@@ -90,7 +90,7 @@ function sizeProblem(
 }
 
 /** Such as "8 CPUs and 32 GiB"; what is not bounded is left out. */
-export function describeSize({ cpus, memory }: Size): string {
+function describeSize({ cpus, memory }: Size): string {
   const parts = [
     ...(Number.isFinite(cpus) ? [`${cpus} ${cpus === 1 ? 'CPU' : 'CPUs'}`] : []),
     ...(Number.isFinite(memory) ? [`${memory} GiB`] : []),

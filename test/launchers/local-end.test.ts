@@ -94,10 +94,9 @@ describe.each([
     ])
     await waitForEnd(launcher, id)
     await sleep(200)
-    expect(findTagged(id), 'it goes on by itself').not.toEqual([])
+    await waitUntil('it is seen to go on by itself', () => findTagged(id).length > 0)
     await terminateWholly(launcher, id)
-    await sleep(200)
-    expect(findTagged(id)).toEqual([])
+    for (let look = 0; look < 50; look += 1) expect(findTagged(id)).toEqual([])
   })
 
   test('whoever removes its folder ends the worker, without any server', async () => {

@@ -15,7 +15,7 @@ import { newWorkerId } from './worker-ids.ts'
 
 const PATIENCE_MS = 20_000
 
-export const SETTINGS: LocalSettings = {
+const SETTINGS: LocalSettings = {
   user: undefined,
   cpus: undefined,
   memoryGib: undefined,
@@ -45,18 +45,22 @@ export function openLocal(folder: string, changes: Changes = {}): Promise<LocalL
 
 /** Every process that has this worker's tag, or belongs to its group. */
 export function findTagged(id: string): number[] {
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => {
-      try {
-        const isZombie = readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
-        const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
-        return !isZombie && variables.includes(`CLUSTER_WORKER_ID=${id}`)
-      } catch {
-        return false
-      }
-    })
-    .map(Number)
+  return (
+    readdirSync('/proc')
+      .filter(name => /^\d+$/.test(name))
+      // The newest first: some do not live long.
+      .toSorted((one, other) => Number(other) - Number(one))
+      .filter(pid => {
+        try {
+          const isZombie = readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')
+          const variables = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0')
+          return !isZombie && variables.includes(`CLUSTER_WORKER_ID=${id}`)
+        } catch {
+          return false
+        }
+      })
+      .map(Number)
+  )
 }
 
 /** A home on this machine, and what a test does there. Whatever it starts ends with it. */

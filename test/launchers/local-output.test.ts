@@ -34,7 +34,7 @@ test.each([
   [
     'a pipe',
     (path: string) => {
-      execFileSync('mkfifo', [path])
+      execFileSync('sh', ['-c', 'mkfifo "$0"', path])
     },
   ],
   [

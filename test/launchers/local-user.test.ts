@@ -110,11 +110,11 @@ describe.skipIf(!isRoot)('as another user (only root can)', () => {
 describe.skipIf(!isRoot)('on a disk of its own (only root can mount one)', () => {
   const mounts: string[] = []
   afterEach(() => {
-    for (const folder of mounts.splice(0)) execFileSync('umount', ['-l', folder])
+    for (const folder of mounts.splice(0)) execFileSync('sh', ['-c', 'umount -l "$0"', folder])
   })
   function mount(options: string): string {
     const folder = mkdtempSync(join(tmpdir(), 'clusters-disk-'))
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder])
+    execFileSync('sh', ['-c', 'mount -t tmpfs -o "$0" tmpfs "$1"', options, folder])
     mounts.push(folder)
     return folder
   }
@@ -159,7 +159,7 @@ describe.skipIf(!isRoot)('on a disk of its own (only root can mount one)', () =>
     const disk = mount('size=4m')
     const folder = join(disk, 'workers')
     const launcher = await openLocal(folder)
-    execFileSync('mount', ['-o', 'remount,ro', disk])
+    execFileSync('sh', ['-c', 'mount -o remount,ro "$0"', disk])
     const [outcome] = await launcher.launch([specOf(['true'])])
     expect(outcome).toEqual({
       kind: 'refused',
@@ -170,7 +170,7 @@ describe.skipIf(!isRoot)('on a disk of its own (only root can mount one)', () =>
         `The folder of the workers, ${folder}, cannot be written (EROFS): mend it, or set CLUSTERS_DATA_DIR.`,
       ),
     )
-    execFileSync('mount', ['-o', 'remount,rw', disk])
+    execFileSync('sh', ['-c', 'mount -o remount,rw "$0"', disk])
     const id = await launchOne(launcher, ['sh', '-c', 'exit 4'])
     expect(await waitForEnd(launcher, id)).toMatchObject({ exitCode: 4 })
     await terminateWholly(launcher, id)

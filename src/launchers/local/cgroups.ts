@@ -35,9 +35,9 @@ export class Cgroups {
   }
 
   /** Ours below the first place where they can be made; none where there is none. */
-  static open(homeId: string): Cgroups {
+  static open(homeId: string, mountInfo = readOr('/proc/self/mountinfo', '')): Cgroups {
     const name = `clusters-${homeId}`
-    const hierarchies = findHierarchies(readOr('/proc/self/mountinfo', ''), readOr('/proc/self/cgroup', ''))
+    const hierarchies = findHierarchies(mountInfo, readOr('/proc/self/cgroup', ''))
     const first = hierarchies.filter(({ version }) => version === 1).flatMap(each => findBase(each, name))
     if (first.length > 0) return new Cgroups(1, first)
     return new Cgroups(

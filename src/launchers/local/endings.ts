@@ -26,6 +26,8 @@ interface Ending {
   readonly since: Date
   /** Have had their SIGTERM. */
   readonly asked: Set<number>
+  /** Looks in a row that found nothing of it. */
+  emptyLooks: number
   /** Whether its folder goes as well, once nothing of it runs; else it stays to be read. */
   isToBeCleared: boolean
 }
@@ -40,8 +42,9 @@ export class Endings {
   readonly #options: EndingsOptions
   readonly #endings = new Map<WorkerId, Ending>()
   #timer: NodeJS.Timeout | undefined
-  #isStepping = false
+  #stepping: Promise<void> | undefined
   #isClosed = false
+  #lastWarning = ''
 
   constructor(options: EndingsOptions) {
     this.#options = options
@@ -59,13 +62,15 @@ export class Endings {
     }
     const { folder, cgroups } = this.#options
     if (!existsSync(join(folder, id)) && cgroups.listPids(id) === undefined) return
-    this.#endings.set(id, { id, since: this.#noteSince(id), asked: new Set(), isToBeCleared })
+    this.#endings.set(id, { id, since: this.#noteSince(id), asked: new Set(), emptyLooks: 0, isToBeCleared })
     this.#schedule(0)
   }
 
-  close(): void {
+  /** Resolves when nothing is under way any more. */
+  async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    await this.#stepping
   }
 
   /** The next server goes on from there. */
@@ -86,23 +91,29 @@ export class Endings {
   }
 
   #schedule(waitMs: number): void {
-    if (this.#isClosed || this.#isStepping) return
+    if (this.#isClosed || this.#stepping !== undefined) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      void this.#stepAll()
+      this.#stepping = this.#stepAll().finally(() => {
+        this.#stepping = undefined
+        if (this.#endings.size > 0) this.#schedule(this.#chooseWaitMs())
+      })
     }, waitMs)
   }
 
   async #stepAll(): Promise<void> {
-    this.#isStepping = true
     try {
       await this.#stepEach([...this.#endings.values()])
     } catch (error) {
-      this.#options.onWarning(`Workers could not be ended, it is tried again: ${String(error)}`)
-    } finally {
-      this.#isStepping = false
+      this.#warn(error)
     }
-    if (this.#endings.size > 0) this.#schedule(this.#chooseWaitMs())
+  }
+
+  /** Once for each reason: it is tried again many times a second. */
+  #warn(error: unknown): void {
+    const message = `Workers cannot be ended or cleared (${errorCodeOf(error)}); it is tried again.`
+    if (message !== this.#lastWarning) this.#options.onWarning(message)
+    this.#lastWarning = message
   }
 
   /** A fresh one is looked at often; one that takes its time, less. */
@@ -113,13 +124,17 @@ export class Endings {
   }
 
   async #stepEach(endings: readonly Ending[]): Promise<void> {
-    const begun = endings.filter(ending => !this.#prevent(ending))
-    const sought = begun.map(({ id }) => ({ id, main: this.#findMain(id) }))
+    const sought = endings.map(({ id }) => ({ id, main: this.#findMain(id) }))
     const members = await this.#options.members.find(sought)
-    let gone = endings.length - begun.length
-    for (const [index, ending] of begun.entries()) {
-      const worker = sought[index]
-      if (worker !== undefined && (await this.#step(ending, worker, members.get(ending.id) ?? []))) gone += 1
+    let gone = 0
+    for (const [index, ending] of endings.entries()) {
+      try {
+        const worker = { id: ending.id, main: sought[index]?.main }
+        if (await this.#step(ending, worker, members.get(ending.id) ?? [])) gone += 1
+      } catch (error) {
+        // The others are not to wait for this one.
+        this.#warn(error)
+      }
       if (index % 16 === 15) await new Promise(setImmediate)
     }
     if (gone > 0) await this.#deleteFolders()
@@ -127,13 +142,15 @@ export class Endings {
 
   /** Whether it is gone now. */
   async #step(ending: Ending, worker: Sought, pids: readonly number[]): Promise<boolean> {
+    if (pids.length === 0 && this.#prevent(ending)) return true
     if (pids.length > 0 && this.#isOverdue(ending)) {
       await this.#options.members.kill(worker)
       return false
     }
     // What has not begun yet does not hear signals, or is told by the file that it may not.
     if (this.#mayStillBegin(ending.id)) return false
-    if (pids.length === 0) return this.#finish(ending)
+    ending.emptyLooks = pids.length === 0 ? ending.emptyLooks + 1 : 0
+    if (ending.emptyLooks >= this.#options.members.looksToBeSure) return this.#finish(ending)
     ask(ending, pids)
     return false
   }
@@ -184,9 +201,10 @@ export class Endings {
 
   /** Whether it is out of sight. */
   #clear(id: WorkerId): boolean {
-    const { cgroups, folder, onGone } = this.#options
+    const { cgroups, folder, members, onGone } = this.#options
     if (!cgroups.remove(id)) return false
     hideFolder(folder, id)
+    members.forget(id)
     this.#endings.delete(id)
     onGone(id)
     return true
@@ -197,6 +215,8 @@ export class Endings {
     try {
       await deleteHiddenFolders(folder, workRoot)
     } catch (error) {
+      // All of it was removed by another hand.
+      if (!existsSync(folder)) return
       onWarning(
         `What ended workers left in ${folder} cannot be deleted (${errorCodeOf(error)}); the next end tries again.`,
       )

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path/posix'
 /** Where this machine's cgroups are, from what /proc says of mounts and of ourselves. Pure. */
 
 export type Controller = 'memory' | 'cpu' | 'cpuacct' | 'pids'
-export const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'cpuacct', 'pids']
+const CONTROLLERS: readonly Controller[] = ['memory', 'cpu', 'cpuacct', 'pids']
 
 /** One tree of groups, and folders in it below which ours may be possible, the best first. */
 export interface Hierarchy {

@@ -282,7 +282,7 @@ export class LocalLauncher implements Launcher {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    this.#endings.close()
+    await this.#endings.close()
     await this.#held
     this.#cgroups.close()
   }

@@ -13,8 +13,12 @@ import {
 export interface Members {
   /** By worker: its processes. Dead ones that nobody has fetched do not count. */
   find(workers: readonly Sought[]): Promise<ReadonlyMap<WorkerId, readonly number[]>>
+  /** So many looks in a row that find nothing make sure that nothing is left. */
+  readonly looksToBeSure: number
   /** SIGKILL to all of them, whatever they begin meanwhile. */
   kill(worker: Sought): Promise<void>
+  /** It is gone. */
+  forget(id: WorkerId): void
 }
 
 export interface Sought {
@@ -25,6 +29,7 @@ export interface Sought {
 
 /** The kernel knows them. */
 export class GroupMembers implements Members {
+  readonly looksToBeSure = 1
   readonly #cgroups: Cgroups
 
   constructor(cgroups: Cgroups) {
@@ -39,6 +44,9 @@ export class GroupMembers implements Members {
     this.#cgroups.kill(id)
     return Promise.resolve()
   }
+
+  /** Nothing is remembered here. */
+  forget(): void {}
 }
 
 /** Reading so many processes takes about a millisecond. */
@@ -51,6 +59,8 @@ const MOST_LOOKS = 50
  * its tag in the environment, as everything has that the worker begins.
  */
 export class TaggedMembers implements Members {
+  /** What hands over to a successor every few milliseconds can slip through one. */
+  readonly looksToBeSure = 3
   readonly #bootId: string
   /** Once known as a worker's, a process stays it: by PID and start time. */
   readonly #known = new Map<WorkerId, Map<number, string>>()
@@ -59,18 +69,23 @@ export class TaggedMembers implements Members {
     this.#bootId = bootId
   }
 
-  async find(workers: readonly Sought[]): Promise<ReadonlyMap<WorkerId, readonly number[]>> {
+  async find(
+    workers: readonly Sought[],
+    onFound: (pid: number) => void = () => undefined,
+  ): Promise<ReadonlyMap<WorkerId, readonly number[]>> {
     const found = new Map<WorkerId, number[]>(workers.map(({ id }) => [id, []]))
     const sessions = new Map(
       workers.filter(each => this.#hasMain(each)).map(each => [each.main?.pid, each.id]),
     )
-    const pids = listPids()
+    // The newest first: they may be gone, with a successor, before a look comes to its end.
+    const pids = listPids().toSorted((one, other) => other - one)
     for (const [index, pid] of pids.entries()) {
       if (index % PROCESSES_AT_ONCE === PROCESSES_AT_ONCE - 1) await new Promise(setImmediate)
       const stat = findProcess(pid)
       if (stat === undefined || stat.isZombie) continue
       const id = sessions.get(pid) ?? sessions.get(stat.session) ?? this.#findTag(pid, stat, found)
       if (id === undefined) continue
+      onFound(pid)
       found.get(id)?.push(pid)
       this.#remember(id, pid, stat)
     }
@@ -99,17 +114,17 @@ export class TaggedMembers implements Members {
   /** Stops all first: what is stopped begins nothing while the others are killed. */
   async kill(worker: Sought): Promise<void> {
     const stopped = new Set<number>()
-    for (let look = 0; look < MOST_LOOKS; look += 1) {
-      const pids = (await this.find([worker])).get(worker.id) ?? []
-      const fresh = pids.filter(pid => !stopped.has(pid))
-      if (fresh.length === 0) break
-      for (const pid of fresh) signalProcess(pid, 'SIGSTOP')
-      for (const pid of fresh) stopped.add(pid)
+    for (let look = 0, empty = 0; look < MOST_LOOKS && empty < this.looksToBeSure; look += 1) {
+      const before = stopped.size
+      await this.find([worker], pid => {
+        if (!stopped.has(pid)) signalProcess(pid, 'SIGSTOP')
+        stopped.add(pid)
+      })
+      empty = stopped.size === before ? empty + 1 : 0
     }
     for (const pid of stopped) signalProcess(pid, 'SIGKILL')
   }
 
-  /** Its processes are gone. */
   forget(id: WorkerId): void {
     this.#known.delete(id)
   }

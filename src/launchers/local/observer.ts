@@ -113,7 +113,7 @@ export class Observer {
         : isAlive(keeper, this.#options.bootId)
     if (isAtWork) return { kind: 'placed' }
     // It may just have started it; who creates the file first decides.
-    if (!putNever(this.#options.folder, id, FILES.started)) {
+    if (!this.#withdraw(id, FILES.started)) {
       const started = this.#findStarted(id, known)
       if (started === undefined || started === 'never') return { kind: 'placed' }
       return this.#checkStarted(id, known, started)
@@ -127,7 +127,16 @@ export class Observer {
     const written = findStats(this.#path(id, FILES.order)) ?? findStats(join(folder, id))
     if (written === undefined) return undefined
     if (clock().getTime() - written.mtimeMs < YOUNG_MS) return { kind: 'placed' }
-    return putNever(folder, id, FILES.keeper) ? undefined : { kind: 'placed' }
+    return this.#withdraw(id, FILES.keeper) ? undefined : { kind: 'placed' }
+  }
+
+  /** Whether it is sure that it never starts. On a disk that cannot be written nothing is; the next look tries again. */
+  #withdraw(id: WorkerId, file: 'keeper' | 'started'): boolean {
+    try {
+      return putNever(this.#options.folder, id, file)
+    } catch {
+      return false
+    }
   }
 
   #findStarted(id: WorkerId, known: Known): Known['started'] | 'never' {

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fstatSync,
   linkSync,
   openSync,
@@ -79,6 +80,8 @@ const buffer = Buffer.alloc(4096)
 
 /** `undefined`: there is no such file, or its line is not complete. */
 export function findLine(path: string): Line | undefined {
+  // Most looks are for what is not there yet, and an error that is thrown costs ten times as much.
+  if (!existsSync(path)) return undefined
   let file: number
   try {
     file = openSync(path, 'r')

@@ -39,7 +39,7 @@ export async function deleteHiddenFolders(folder: string, workRoot: string | und
 }
 
 /** Also what a worker has made read-only. Follows no link. */
-export async function deleteTree(path: string): Promise<void> {
+async function deleteTree(path: string): Promise<void> {
   const options = { recursive: true, force: true, maxRetries: 3, retryDelay: 50 }
   try {
     await rm(path, options)

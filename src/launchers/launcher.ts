@@ -142,7 +142,10 @@ export interface WorkerEnd {
   readonly signal: string | null
   /** What only the engine can know (memory, node, preemption); `undefined`: as exit code and signal say. */
   readonly reason: WorkerEndReason | undefined
-  /** The engine's own words, with the figures; `null` when exit code and signal say it all. */
+  /**
+   * The engine's own words, with the figures, to follow the worker's name: "was over its memory of 1 GiB". `null`
+   * when exit code and signal say it all.
+   */
   readonly message: string | null
 }
 

@@ -180,11 +180,17 @@ async function changeClusters(
   )
 }
 
+/** Enough to know a line by; the rest may have been cut. */
+const SAID_LENGTH = 40
+
 /** The last words of a program say more than its exit code. */
 function addLastLine(closing: WorkerClosing, kept: KeptOutput | undefined): WorkerClosing {
   const { reason, message } = closing
   const tells = reason !== null && reason !== 'completed' && message !== null
   if (!tells || kept?.lastLine === undefined) return closing
+  // What an engine has said already, in words that it printed itself, is not said twice.
+  const isSaid = message.includes(kept.lastLine.replace(/^clusters: /, '').slice(0, SAID_LENGTH))
+  if (isSaid) return closing
   return { ...closing, message: `${message.replace(/\.$/, '')}. Its last output: ${kept.lastLine}` }
 }
 

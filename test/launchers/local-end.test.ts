@@ -76,7 +76,7 @@ describe.each([
     process.kill(readPid(story, ends), 'SIGKILL')
     expect(await waitForEnd(launcher, ends)).toMatchObject({
       ...{ reason: 'worker_lost', exitCode: null, signal: null },
-      message: 'It ended while it ran, and so did its keeper, so how it ended is not known.',
+      message: 'ended while it ran, and so did its keeper, so how it ended is not known',
     })
     await terminateWholly(launcher, runs)
     expect(findTagged(runs)).toEqual([])
@@ -178,13 +178,13 @@ test('after a restart of the machine its workers are lost, and no number of thei
     )
   }
   expect(await waitForEnd(launcher, id)).toMatchObject({
-    ...{ reason: 'worker_lost', message: 'This machine was restarted while it ran.' },
+    ...{ reason: 'worker_lost', message: 'was lost: this machine was restarted while it ran' },
   })
   const young = 'tyoung'
   mkdirSync(story.path(young))
   writeFileSync(story.path(young, 'keeper'), `1 1 ${OTHER_BOOT}\n`)
   expect(await waitForEnd(launcher, young)).toMatchObject({
-    ...{ reason: 'worker_lost', message: 'This machine was restarted while it was being started.' },
+    ...{ reason: 'worker_lost', message: 'was lost: this machine was restarted while it was being started' },
   })
   await terminateWholly(launcher, id)
   expect(isRunning(readPid(story, real))).toBe(true)

@@ -4,7 +4,7 @@ import type { WorkerId } from '../../domain/worker.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ObservedState, ObservedUse, ObservedWorker, WorkerEnd } from '../launcher.ts'
 import type { Cgroups } from './cgroups.ts'
-import { NOT_RUN, parseOrderSize } from './order.ts'
+import { NOT_RUN, NOT_RUN_BY, parseOrderSize } from './order.ts'
 import { isAlive, type ProcessIdentity } from './processes.ts'
 import {
   FILES,
@@ -181,7 +181,7 @@ export class Observer {
   /** What exit code and signal do not say. */
   #explain(id: WorkerId, ending: Ending, startedAt: Date | null): Pick<WorkerEnd, 'reason' | 'message'> {
     if (startedAt === null) {
-      return { reason: 'worker_lost', message: 'It could not be started; its output says why.' }
+      return { reason: 'worker_lost', message: 'could not be started; its output says why' }
     }
     if (ending.oomKills > 0 && ending.exitCode !== 0) {
       return { reason: 'out_of_memory', message: this.#describeMemory(id, ending) }
@@ -189,7 +189,8 @@ export class Observer {
     if (!ending.isSignal && (ending.exitCode === 127 || ending.exitCode === 126)) {
       const line = findLine(this.#path(id, FILES.log))?.text ?? ''
       if (line.startsWith(NOT_RUN)) {
-        return { reason: 'program_not_found', message: `T${line.slice('clusters: t'.length)}.` }
+        const why = line.slice(NOT_RUN_BY.length)
+        return { reason: 'program_not_found', message: `could not run its program: ${why}` }
       }
     }
     return { reason: undefined, message: null }
@@ -198,7 +199,7 @@ export class Observer {
   #describeMemory(id: WorkerId, { peakMemoryBytes }: Ending): string {
     const size = parseOrderSize(findLine(this.#path(id, FILES.order))?.text ?? '')
     const limit = size === undefined ? '' : ` of ${size.memory} GiB`
-    return `It was over its memory${limit} (peak ${toGib(peakMemoryBytes)} GiB): ask for more.`
+    return `was over its memory${limit} (peak ${toGib(peakMemoryBytes)} GiB): ask for more`
   }
 
   /** Nobody knows how it ended; since when we know stands for the time. */
@@ -211,8 +212,8 @@ export class Observer {
       signal: null,
       reason: 'worker_lost',
       message: isRestart
-        ? `This machine was restarted while it ${what}.`
-        : `It ended while it ${what}, and so did its keeper, so how it ended is not known.`,
+        ? `was lost: this machine was restarted while it ${what}`
+        : `ended while it ${what}, and so did its keeper, so how it ended is not known`,
     }
     known.end = end
     return end

@@ -76,7 +76,8 @@ export function buildOrder(spec: WorkerSpec, { path, env, setsid }: OrderOptions
 }
 
 /** What the output of a worker begins with whose program could not be run. */
-export const NOT_RUN = 'clusters: the program '
+export const NOT_RUN_BY = 'clusters: '
+export const NOT_RUN = `${NOT_RUN_BY}the program `
 
 /** Said in words of ours: a shell's own differ, and do not say where it has looked. */
 function checkProgram(program: string, path: string): string[] {

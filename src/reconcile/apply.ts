@@ -106,17 +106,18 @@ async function recordSome(
     if (cluster === undefined || cluster.workers !== step.workers) return []
     return step.launches.map(launch => ({ worker: { ...launch, id: randomId() }, cluster }))
   })
-  await insertWorkers(
-    trx,
-    dialect,
-    launches.map(({ worker }) => worker),
-    now,
-  )
+  // Before the launches: some take a seat whose worker is recorded as gone only now.
   await updateWorkers(
     trx,
     dialect,
     current.flatMap(({ progress }) => progress),
     current.flatMap(({ closings }) => closings.map(closing => addLastLine(closing, outputs.get(closing.id)))),
+  )
+  await insertWorkers(
+    trx,
+    dialect,
+    launches.map(({ worker }) => worker),
+    now,
   )
   for (const { clusterId, outputs: workers } of current) {
     for (const workerId of workers) {

@@ -246,6 +246,14 @@ const resizing: Row[] = rows([
     ['cluster 1 stays running: waiting_for_ready', 'terminate worker-1@1'],
   ],
   [
+    'shrunk and grown again, and it is gone now: its end and the launch are recorded together',
+    cluster('running', [worker(0, 'started'), worker(1, 'stopping', { reason: 'scaled_down' })], {
+      ...{ workers: 2, readyWorkers: 1 },
+    }),
+    started(0),
+    ['launch worker-1@1', 'worker-1@1 is ended', 'cluster 1 stays running: waiting_for_ready'],
+  ],
+  [
     'scaled down, ended by the signal: why it was ended stays, how is added',
     cluster('running', [worker(0, 'started'), worker(1, 'stopping', { reason: 'scaled_down' })]),
     { ...started(0), [idOf(1)]: ended({ exitCode: null, signal: 'SIGTERM' }) },

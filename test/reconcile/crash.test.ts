@@ -127,6 +127,22 @@ const STORIES: Told[] = [
     },
   },
   {
+    name: 'a cluster shrinks, and grows again before anybody was gone',
+    status: 'running: ready',
+    tell: async story => {
+      const { launcher, lifecycle, user } = story.world
+      const id = await story.world.create({ workers: 2 })
+      await story.settle()
+      launcher.ignoresTermination = true
+      await lifecycle.update(user, id, { workers: 1 })
+      await story.settle()
+      await lifecycle.update(user, id, { workers: 2 })
+      launcher.ignoresTermination = false
+      await story.settle()
+      return id
+    },
+  },
+  {
     name: 'a worker dies, and another takes its place',
     status: 'running: ready',
     tell: async story => {

@@ -54,11 +54,13 @@ export function findLastLine(output: Uint8Array): string | undefined {
   return `${line.slice(0, MAX_LINE_LENGTH)}…`
 }
 
+/** Colours and their like. */
+const SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g')
+
 function toPlainText(line: string): string {
-  return (
-    line
-      // The escape character of colours and their like goes with whatever else is no text, then what it led.
-      .replace(/[\p{C}\uFFFD]+(\[[0-?]*[ -/]*[@-~])?/gu, '')
-      .trim()
-  )
+  return line
+    .replace(SEQUENCES, '')
+    .replaceAll('\t', ' ')
+    .replace(/[\p{C}\uFFFD]/gu, '')
+    .trim()
 }

@@ -34,7 +34,9 @@ function valuesOfScheduler(runtime: Runtime, scheduler: Scheduler): Values {
 }
 
 function render(template: string, values: Values): string {
-  return template.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(values, name) ? String(values[name]) : whole,
+  )
 }
 
 /** Where a client connects, or `undefined` when the runtime has no such address. */

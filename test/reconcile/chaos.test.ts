@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => server.stop())
 
 test('whatever happens, nothing is lost, nothing runs twice, and in the end what runs is what is recorded', async () => {
-  const runs = testDatabase() === 'sqlite' ? 60 : 8
+  const runs = testDatabase() === 'sqlite' ? 60 : 20
   await fc.assert(
     fc.asyncProperty(fc.array(actions, { minLength: 10, maxLength: 60, size: 'max' }), async story => {
       const world = await World.open(server.database, QUOTA)

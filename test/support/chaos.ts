@@ -78,6 +78,7 @@ export class Model {
   readonly ended = new Map<number, string>()
   #server: Reconciler
   #mortal = new Mortal()
+  #isDoomed = false
 
   constructor(world: World) {
     this.#world = world
@@ -102,7 +103,7 @@ export class Model {
       case 'wait':
         return clock.advance(action.ms)
       case 'die':
-        return this.#startServer(action.after)
+        return await this.#replaceServer(action.after)
       case 'refuse':
         return launcher.refuseNextLaunch('not today')
       case 'lose the launch':
@@ -139,13 +140,15 @@ export class Model {
       if (!(error instanceof Crash)) throw error
     }
     if (!this.#mortal.isDead) return
-    await this.#world.passLease()
-    this.#startServer(undefined)
+    await this.#replaceServer()
     await this.#server.settle()
   }
 
-  #startServer(lastStep: number | undefined): void {
-    if (lastStep !== undefined && this.#mortal.steps.length > 0) return
+  /** One that is to die is not replaced before. */
+  async #replaceServer(lastStep?: number): Promise<void> {
+    if (lastStep !== undefined && this.#isDoomed) return
+    this.#isDoomed = lastStep !== undefined
+    await this.#world.passLease()
     this.#mortal = new Mortal(lastStep)
     const { database, launcher } = this.#world
     this.#server = this.#world.startServer({

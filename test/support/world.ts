@@ -106,10 +106,12 @@ export class World {
   }
 
   /** A server on this database and this engine, or on what stands in for them. */
-  startServer(through: { database?: Database; launcher?: Launcher } = {}): Reconciler {
+  startServer(
+    through: { database?: Database; launcher?: Launcher; facts?: () => EngineFacts | undefined } = {},
+  ): Reconciler {
     return new Reconciler({
-      ...{ database: this.database, launcher: this.launcher, ...through },
-      ...{ runtimes: RUNTIMES, facts: () => FACTS, clock: this.clock.now, onPass: () => undefined },
+      ...{ database: this.database, launcher: this.launcher, facts: () => FACTS, ...through },
+      ...{ runtimes: RUNTIMES, clock: this.clock.now, onPass: () => undefined },
       onError: (_, error) => {
         this.errors.push(error)
       },

@@ -29,6 +29,16 @@ export async function measureLaunches(rounds: number): Promise<Launches> {
     'all-cores',
   )
   const spawner = await startSpawner()
+  try {
+    return await measureBoth(server, spawner, rounds)
+  } finally {
+    await spawner.stop()
+    await server.stop()
+    folder.remove()
+  }
+}
+
+async function measureBoth(server: Server, spawner: Server, rounds: number): Promise<Launches> {
   const session = await logIn(server)
   const [one, many, stopMany] = [new Rounds(), new Rounds(), new Rounds()]
   for (let round = 0; round < rounds * 3; round++) {
@@ -48,9 +58,6 @@ export async function measureLaunches(rounds: number): Promise<Launches> {
     many.add(ours, peer)
     stopMany.add(ourStop, peerStop)
   }
-  await spawner.stop()
-  await server.stop()
-  folder.remove()
   return { one: one.result(), many: many.result(), stopMany: stopMany.result() }
 }
 

@@ -125,7 +125,7 @@ export const PROBLEMS = {
     title: 'Too many streams',
     happened: 'You have as many streams, followed outputs and waiting requests open as one user may have.',
     mend: 'End some of them, or share one: `GET /events` streams what happens to all your clusters.',
-    exampleDetail: 'You have 100 streams and waiting requests open already; end some of them first.',
+    exampleDetail: 'You have 500 streams and waiting requests open already; end some of them first.',
   },
   'headers-too-large': {
     status: 431,

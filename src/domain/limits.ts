@@ -26,7 +26,7 @@ export const MAX_PAGE_LENGTH = 1000
 /** For `tail`. */
 export const MAX_TAIL_LINES = 10_000
 /** Streams, followed outputs and waiting requests that one user may have open at once, at each server. */
-export const MAX_STREAMS = 100
+export const MAX_STREAMS = 500
 /** For `wait_for`. */
 export const MAX_WAIT_SECONDS = 600
 export const DEFAULT_WAIT_SECONDS = 60

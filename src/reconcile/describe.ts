@@ -8,7 +8,7 @@ import type { SeenWorker } from './observe.ts'
 import type { Admission, Waiting } from './queue.ts'
 import type { Snapshot } from './snapshot.ts'
 import { addressOf } from './spec.ts'
-import { describeEnd, MAX_ATTEMPTS } from './verdict.ts'
+import { describeEnd, MAX_ATTEMPTS, ranWell } from './verdict.ts'
 
 /** What users are told of a cluster that goes on: its status, and why it has it. Pure. */
 
@@ -115,14 +115,15 @@ function describeDone({ cluster, runtime, readyWorkers }: Decision): string | nu
 const EXACT_PLACES = 50
 
 /** A worker that ended by itself, until the one in its place is there. */
-function explainLoss({ cluster, workers, runtime }: Described): Explanation | undefined {
+function explainLoss({ cluster, workers, runtime, snapshot }: Described): Explanation | undefined {
   const wanted = workers.filter(({ role, seat }) => role === 'scheduler' || seat < cluster.workers)
   const isGood = ({ reason }: SeenWorker) => reason === 'completed' && runtime?.restart === 'never'
   const lost = wanted.find(worker => isFailure(worker) && !isGood(worker))
   if (lost !== undefined) {
+    const failures = ranWell(lost, snapshot.now) ? 1 : lost.attempt
     return {
       reason: 'worker_lost',
-      message: `${describeEnd(lost)} Another one takes its place (attempt ${Math.min(lost.attempt + 1, MAX_ATTEMPTS)} of ${MAX_ATTEMPTS}).`,
+      message: `${describeEnd(lost)} Another one takes its place (attempt ${Math.min(failures + 1, MAX_ATTEMPTS)} of ${MAX_ATTEMPTS}).`,
     }
   }
   // What it was lost for stands in the row of the one before.
@@ -153,15 +154,19 @@ function describeWaiting({ needs, used, capacity, before, isPossible }: Waiting)
 }
 
 function part(needs: Size, used: Size, capacity: Size, name: keyof Size, unit: string): string {
-  return `it needs ${round(needs[name])} ${unit}, and ${round(used[name])} of ${round(capacity[name])} are in use`
+  return `it needs ${amountOf(needs[name], unit)}, and ${round(used[name])} of ${round(capacity[name])} are in use`
 }
 
 /** Such as "8 CPUs and 32 GiB", of what is bounded. */
 function listAmounts(size: Size, bounds: Size): string {
   return [
-    ...(Number.isFinite(bounds.cpus) ? [`${round(size.cpus)} CPUs`] : []),
-    ...(Number.isFinite(bounds.memory) ? [`${round(size.memory)} GiB`] : []),
+    ...(Number.isFinite(bounds.cpus) ? [amountOf(size.cpus, 'CPUs')] : []),
+    ...(Number.isFinite(bounds.memory) ? [amountOf(size.memory, 'GiB')] : []),
   ].join(' and ')
+}
+
+function amountOf(amount: number, unit: string): string {
+  return round(amount) === 1 && unit === 'CPUs' ? '1 CPU' : `${round(amount)} ${unit}`
 }
 
 function round(amount: number): number {

@@ -14,7 +14,7 @@ export interface Verdict {
 /** So many failures in a row on one seat end the cluster. */
 export const MAX_ATTEMPTS = 5
 /** A worker that ran for so long was well; the count begins anew. */
-export const RAN_WELL_MS = 10 * 60 * SECOND_MS
+const RAN_WELL_MS = 10 * 60 * SECOND_MS
 
 interface Around {
   readonly now: Date

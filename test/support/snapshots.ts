@@ -9,7 +9,7 @@ import { collectRuntimes } from '../../src/runtimes.ts'
 
 /** What a plan is made from, each in one line, and what it plans, as sentences. */
 
-export const NOW = new Date('2026-11-23T12:00:00.000Z')
+const NOW = new Date('2026-11-23T12:00:00.000Z')
 
 /** So many seconds before (or, when negative, after) now. */
 export const ago = (seconds: number): string => addMs(NOW, -seconds * 1000).toISOString()
@@ -65,7 +65,7 @@ export function cluster(
 }
 
 /** A state by its name, or one as the engine would tell it. */
-export type Shown = 'queued' | 'placed' | 'started' | ObservedState
+type Shown = 'queued' | 'placed' | 'started' | ObservedState
 
 /** It has ended, after half a minute if nothing else is said. */
 export const ended = (end: Partial<WorkerEnd> = {}): ObservedState => ({
@@ -101,7 +101,7 @@ export interface Around extends Partial<Pick<Snapshot, 'runtimes' | 'probes' | '
 const builtIn = collectRuntimes({ daskPython: 'python3', own: [] })
 
 /** A runtime with a scheduler that ends with its workers. */
-export const JOB: Runtime = {
+const JOB: Runtime = {
   ...{ name: 'job', description: 'A job with a scheduler.', command: ['work', '{address}'], environment: {} },
   ...{ scheduler: { command: ['lead'], cpus: 1, memory: 1 }, ports: ['port'], restart: 'never' },
   ...{ address: 'tcp://{scheduler_host}:{port}', readiness: undefined, idleness: undefined },

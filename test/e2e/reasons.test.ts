@@ -179,7 +179,7 @@ test.skipIf(!isLinux)(
     await waitFor(alice, first.id, 'running')
     const second = await alice.createCluster({ cpus: 1, memory: 1 })
     expect(told(await waitForReason(alice, second.id, 'waiting_for_capacity'))).toBe(
-      'pending, waiting_for_capacity: Waits for room: it needs 1 CPUs, and 2 of 2 are in use; ' +
+      'pending, waiting_for_capacity: Waits for room: it needs 1 CPU, and 2 of 2 are in use; ' +
         'it needs 1 GiB, and 1 of 4 are in use. It is the next one. Stop a cluster, or ask for less.',
     )
     const refused = await alice.post('/clusters', { creator: alice.id, cpus: 1, memory: 1, workers: 3 })

@@ -6,7 +6,7 @@ const onBoth = [
   'test/api/**/*.test.ts',
   'test/authorization/**/*.test.ts',
   'test/contract/**/*.test.ts',
-  'test/reconcile/{crash,chaos}.test.ts',
+  'test/reconcile/{crash,chaos,meanwhile}.test.ts',
 ]
 
 const onPostgres = 'test/postgres/**/*.test.ts'

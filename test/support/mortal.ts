@@ -23,15 +23,18 @@ export class Mortal {
   readonly steps: string[] = []
   isDead = false
   readonly #lastStep: number | undefined
+  readonly #beforeStep: ((step: number) => Promise<void>) | undefined
 
-  /** Counted from 0. */
-  constructor(lastStep?: number) {
+  /** Steps are counted from 0; `beforeStep` is what others do just before one. */
+  constructor(lastStep?: number, beforeStep?: (step: number) => Promise<void>) {
     this.#lastStep = lastStep
+    this.#beforeStep = beforeStep
   }
 
   async step<Result>(name: string, work: () => Promise<Result>): Promise<Result> {
     if (this.isDead) throw new Crash()
     const index = this.steps.push(name) - 1
+    await this.#beforeStep?.(index)
     const result = await work()
     if (index !== this.#lastStep) return result
     this.isDead = true

@@ -15,8 +15,11 @@ import { buildSpec } from './spec.ts'
 const INTERVAL_MS = SECOND_MS
 /** A pass that nothing asked for takes at most a hundredth of the time. */
 const IDLE_REST = 99
-/** Passes that something asked for take at most half of it, once they are long enough to be felt. */
-const BUSY_REST = 1
+/**
+ * Passes that something asked for rest for half of what they took of this process, once that can be felt. The time
+ * of the engine's calls is not ours.
+ */
+const BUSY_REST = 0.5
 const FELT_MS = 50
 const FAILED_REST_MS = [SECOND_MS, 2 * SECOND_MS, 5 * SECOND_MS, 10 * SECOND_MS]
 
@@ -43,6 +46,8 @@ export class Reconciler {
   #isWoken = false
   #wakeUp: (() => void) | undefined
   #isStopped = false
+  /** What the calls to the engine took of the pass. */
+  #engineMs = 0
   #running: Promise<void> = Promise.resolve()
   #last: Promise<unknown> = Promise.resolve()
 
@@ -100,6 +105,7 @@ export class Reconciler {
     while (!this.#isStopped) {
       const startedAt = performance.now()
       this.#isWoken = false
+      this.#engineMs = 0
       let nextAtMs: number | undefined
       try {
         if (this.#lease.isHeld) ({ nextAtMs } = await this.#passInTurn())
@@ -109,8 +115,9 @@ export class Reconciler {
         failures += 1
       }
       const ms = performance.now() - startedAt
+      const ownMs = ms - this.#engineMs
       const failedMs = failures === 0 ? 0 : (FAILED_REST_MS[failures - 1] ?? FAILED_REST_MS.at(-1) ?? 0)
-      await this.#rest(Math.max(failedMs, ms > FELT_MS ? ms * BUSY_REST : 0))
+      await this.#rest(Math.max(failedMs, ownMs > FELT_MS ? ownMs * BUSY_REST : 0))
       await this.#waitForWake(Math.max(INTERVAL_MS, ms * IDLE_REST), nextAtMs)
     }
   }
@@ -175,9 +182,11 @@ export class Reconciler {
       await this.#launch(launches, snapshot)
     }
     if (terminations.length === 0) return
+    const startedAt = performance.now()
     await launcher.terminate(terminations).catch((error: unknown) => {
       onError('the engine did not end workers; it is asked again', error)
     })
+    this.#engineMs += performance.now() - startedAt
   }
 
   async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {
@@ -185,7 +194,9 @@ export class Reconciler {
     const { database, launcher, clock, onError } = this.#options
     const specs = launches.map(launch => toSpec(launch, snapshot, launcher.listenHost))
     try {
+      const startedAt = performance.now()
       const outcomes = await launcher.launch(specs)
+      this.#engineMs += performance.now() - startedAt
       const refusals = launches.flatMap(({ worker }, index) => {
         const outcome = outcomes[index]
         return outcome?.kind === 'refused' ? [{ worker, message: outcome.message }] : []

@@ -53,8 +53,8 @@ const TICK_MS = 500
 const WORKERS_AT_ONCE = 32
 /** To make a worker's folder and groups takes most of a millisecond. */
 const PLACES_AT_ONCE = 4
-/** A line of so many keepers any shell can read. */
-const WORKERS_TO_A_SHELL = 500
+/** A shell works on these while the next ones are prepared. */
+const WORKERS_TO_A_SHELL = 64
 /** A keeper of ours that has not taken its order by then is not waited for. */
 const UNDER_WAY_MS = 15_000
 

@@ -33,10 +33,16 @@ interface Known {
   /** How it ended. */
   end?: WorkerEnd
   use?: ObservedUse
+  /** When that was read, while it still grows. */
+  useReadMs?: number | undefined
 }
 
 /** A server that was killed may have left keepers that take their orders any moment. */
 const YOUNG_MS = 3000
+
+/** Reading what a worker uses is most of a look, and nobody asks so often. */
+const USE_MS = 20_000
+const NO_USE: ObservedUse = { cpuSeconds: null, peakMemoryBytes: null }
 
 const NODE = hostname()
 const ADDRESS = '127.0.0.1'
@@ -74,11 +80,13 @@ export class Observer {
   }
 
   #findUse(id: WorkerId, known: Known, { kind }: ObservedState): ObservedUse {
-    if (known.use !== undefined) return known.use
-    if (kind !== 'started' && kind !== 'ended') return { cpuSeconds: null, peakMemoryBytes: null }
-    const use = this.#options.cgroups.readUse(id)
-    if (kind === 'ended') known.use = use
-    return use
+    if (kind !== 'started' && kind !== 'ended') return NO_USE
+    const nowMs = this.#options.clock().getTime()
+    const isFresh = known.useReadMs === undefined || (kind === 'started' && nowMs - known.useReadMs < USE_MS)
+    if (known.use !== undefined && isFresh) return known.use
+    known.use = this.#options.cgroups.readUse(id)
+    known.useReadMs = kind === 'started' ? nowMs : undefined
+    return known.use
   }
 
   #findState(id: WorkerId, known: Known): ObservedState | undefined {
@@ -174,6 +182,7 @@ export class Observer {
     known.end = end
     if (this.#options.cgroups.version !== 0) {
       known.use = { cpuSeconds: ending.cpuSeconds, peakMemoryBytes: ending.peakMemoryBytes }
+      known.useReadMs = undefined
     }
     return end
   }

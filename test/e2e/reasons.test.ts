@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Caller, type Cluster } from '../support/caller.ts'
+import type { Caller, Cluster } from '../support/caller.ts'
 import { createFolder, logInAs, spawnServer, type SpawnedServer } from '../support/spawn.ts'
 import { listWorkerProcesses } from '../support/worker-processes.ts'
 

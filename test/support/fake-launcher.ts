@@ -187,7 +187,8 @@ export class FakeLauncher implements Launcher {
     yield Buffer.from(
       tailLines === undefined ? worker.output : lines.slice(-tailLines || lines.length).join(''),
     )
-    while (follow && !signal.aborted) {
+    if (!follow) return
+    while (!signal.aborted) {
       const { output } = worker
       if (output.length > sent) yield Buffer.from(output.slice(sent))
       sent = output.length

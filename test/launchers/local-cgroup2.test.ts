@@ -25,7 +25,7 @@ describe.skipIf(!isRoot || mount === undefined)(
     })
 
     test('knows every process of a group, also in groups that it made itself, and kills them at once', async () => {
-      cgroups.create('w1', { cpus: 1, memory: 1, processes: 100 })
+      await cgroups.create('w1', { cpus: 1, memory: 1, processes: 100 })
       const [folder = ''] = cgroups.folders
       mkdirSync(`${folder}/w1/inner`)
       const children = ['w1', 'w1/inner'].map(group => {

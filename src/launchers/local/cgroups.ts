@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObservedUse, Size } from '../launcher.ts'
 import { findHierarchies, type Controller, type Hierarchy } from './hierarchies.ts'
@@ -65,18 +66,22 @@ export class Cgroups {
     return this.#bases.find(base => base.controllers.includes(controller))?.folder
   }
 
-  /** Throws the file system's error. */
-  create(id: string, limits: Limits): void {
-    for (const { folder, controllers } of this.#bases) {
-      // Another server of this home may have removed it when it closed.
-      if (!existsSync(folder)) prepareBase(folder, this.version)
-      const group = join(folder, id)
-      mkdirSync(group)
-      for (const [file, value, isOptional] of this.#listSettings(controllers, limits)) {
-        const path = join(group, file)
-        if (isOptional && !existsSync(path)) continue
-        writeFileSync(path, value)
-      }
+  /**
+   * Rejects with the file system's error. Not at once: the kernel takes its time to make a group, and makes those of
+   * other trees meanwhile.
+   */
+  async create(id: string, limits: Limits): Promise<void> {
+    await Promise.all(this.#bases.map(base => this.#createIn(base, id, limits)))
+  }
+
+  async #createIn({ folder, controllers }: Base, id: string, limits: Limits): Promise<void> {
+    // Another server of this home may have removed it when it closed.
+    if (!existsSync(folder)) prepareBase(folder, this.version)
+    const group = join(folder, id)
+    await mkdir(group)
+    for (const [file, value, isOptional] of this.#listSettings(controllers, limits)) {
+      const path = join(group, file)
+      if (!isOptional || existsSync(path)) await writeFile(path, value)
     }
   }
 

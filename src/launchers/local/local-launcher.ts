@@ -30,6 +30,7 @@ import { readBootId } from './processes.ts'
 import { FILES, isWorkerId, putNever } from './record.ts'
 import { deleteHiddenFolders } from './removal.ts'
 import type { LocalSettings } from './settings.ts'
+import { Starts } from './starts.ts'
 
 export interface LocalOptions {
   /** Of the workers; made when it is not there. */
@@ -51,8 +52,8 @@ export interface LocalOptions {
 const TICK_MS = 500
 /** Workers that are looked at before others have their turn: some milliseconds. */
 const WORKERS_AT_ONCE = 32
-/** To make a worker's folder and groups takes most of a millisecond. */
-const PLACES_AT_ONCE = 4
+/** Places that are being made: Node has four threads for it. */
+const PLACES_AT_ONCE = 6
 /** A shell works on these while the next ones are prepared. */
 const WORKERS_TO_A_SHELL = 64
 /** A keeper of ours that has not taken its order by then is not waited for. */
@@ -78,6 +79,7 @@ export class LocalLauncher implements Launcher {
   readonly #underWay = new Map<WorkerId, Date>()
   /** `list` has told that they have ended, so their output could be read. */
   readonly #listedAsEnded = new Set<WorkerId>()
+  readonly #starts = new Starts()
   #timer: NodeJS.Timeout | undefined
   #isChangeTold = false
   #isClosed = false
@@ -167,6 +169,7 @@ export class LocalLauncher implements Launcher {
       for (let start = 0; start < workers.length; start += WORKERS_TO_A_SHELL) {
         outcomes.push(...(await this.#launchTogether(workers.slice(start, start + WORKERS_TO_A_SHELL))))
       }
+      await this.#starts.wait()
       return outcomes
     } finally {
       for (const { id } of workers) this.#launching.delete(id)
@@ -177,13 +180,18 @@ export class LocalLauncher implements Launcher {
     const options = this.#placeOptions()
     const outcomes = new Map<WorkerId, LaunchOutcome>()
     const orders: WorkerId[] = []
-    for (const [index, worker] of workers.entries()) {
-      const place = preparePlace(worker, options)
-      if (place === 'ready') orders.push(worker.id)
-      else this.#underWay.delete(worker.id)
-      if (typeof place !== 'string') outcomes.set(worker.id, place)
-      if (index % PLACES_AT_ONCE === PLACES_AT_ONCE - 1) await new Promise(setImmediate)
+    const waiting = [...workers]
+    const prepare = async () => {
+      for (let worker = waiting.shift(); worker !== undefined; worker = waiting.shift()) {
+        const place = await preparePlace(worker, options)
+        if (place === 'ready') {
+          orders.push(worker.id)
+          this.#starts.expect(worker.id)
+        } else this.#underWay.delete(worker.id)
+        if (typeof place !== 'string') outcomes.set(worker.id, place)
+      }
     }
+    await Promise.all(Array.from({ length: PLACES_AT_ONCE }, prepare))
     try {
       if (orders.length > 0) await this.#startKeepers(orders)
     } catch (error) {
@@ -219,7 +227,8 @@ export class LocalLauncher implements Launcher {
       startCommand: workRoot === undefined ? [] : [setsid, ...asUser, shell],
       watchSeconds: this.#options.watchSeconds ?? 15,
       cgroups: this.#cgroups,
-      onReport: () => {
+      onReport: id => {
+        this.#starts.tell(id)
         this.#tellChange()
       },
     })
@@ -228,6 +237,7 @@ export class LocalLauncher implements Launcher {
   /** Whether it is sure that nobody takes the order. */
   #withdraw(id: WorkerId): boolean {
     this.#underWay.delete(id)
+    this.#starts.tell(id)
     if (!putNever(this.#options.folder, id, FILES.keeper)) return false
     removePlace(id, this.#placeOptions())
     return true

@@ -41,7 +41,7 @@ interface Known {
 const YOUNG_MS = 3000
 
 /** Reading what a worker uses is most of a look, and nobody asks so often. */
-const USE_MS = 20_000
+const USE_MS = 1000
 const NO_USE: ObservedUse = { cpuSeconds: null, peakMemoryBytes: null }
 
 const NODE = hostname()

@@ -1,4 +1,5 @@
-import { chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
+import { chown, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
 import { errorCodeOf } from '../../lib/error-code.ts'
@@ -23,30 +24,35 @@ export interface PlaceOptions {
 type Refusal = Extract<LaunchOutcome, { kind: 'refused' }>
 
 /** Makes a worker's folder, its order and its groups. `exists`: it was launched before. */
-export function preparePlace(worker: WorkerSpec, options: PlaceOptions): 'ready' | 'exists' | Refusal {
-  const { folder, cgroups, processes, account, workRoot, order } = options
-  const place = join(folder, worker.id)
+export async function preparePlace(
+  worker: WorkerSpec,
+  options: PlaceOptions,
+): Promise<'ready' | 'exists' | Refusal> {
+  const { folder, cgroups, processes } = options
   try {
-    mkdirSync(place, { mode: 0o700 })
+    await mkdir(join(folder, worker.id), { mode: 0o700 })
   } catch (error) {
     return errorCodeOf(error) === 'EEXIST' ? 'exists' : refuseWriting(folder, error)
   }
-  try {
-    const work = workRoot === undefined ? join(place, FILES.work) : join(workRoot, worker.id)
-    mkdirSync(work, { mode: 0o700 })
-    if (workRoot !== undefined) chownSync(work, account.uid, account.gid)
-    writeFileSync(join(place, FILES.order), buildOrder(worker, order), { mode: 0o600 })
-  } catch (error) {
-    removePlace(worker.id, options)
-    return refuseWriting(folder, error)
-  }
-  try {
-    cgroups.create(worker.id, { ...worker.size, processes })
-    return 'ready'
-  } catch (error) {
-    removePlace(worker.id, options)
-    return refuse('The cgroup that would hold the worker to what it asked for cannot be made', error)
-  }
+  // Two parts of the kernel, which need not wait for each other.
+  const [order, groups] = await Promise.allSettled([
+    writeOrder(worker, options),
+    cgroups.create(worker.id, { ...worker.size, processes }),
+  ])
+  if (order.status === 'fulfilled' && groups.status === 'fulfilled') return 'ready'
+  removePlace(worker.id, options)
+  if (order.status === 'rejected') return refuseWriting(folder, order.reason)
+  const why: unknown = groups.status === 'rejected' ? groups.reason : undefined
+  return refuse('The cgroup that would hold the worker to what it asked for cannot be made', why)
+}
+
+async function writeOrder(worker: WorkerSpec, options: PlaceOptions): Promise<void> {
+  const { folder, account, workRoot, order } = options
+  const place = join(folder, worker.id)
+  const work = workRoot === undefined ? join(place, FILES.work) : join(workRoot, worker.id)
+  await mkdir(work, { mode: 0o700 })
+  if (workRoot !== undefined) await chown(work, account.uid, account.gid)
+  await writeFile(join(place, FILES.order), buildOrder(worker, order), { mode: 0o600 })
 }
 
 /** Of a worker that has not begun. */

@@ -42,7 +42,7 @@ async function probe(cgroups: Cgroups, name: string, limits: Limits, script: str
   // No worker's id has a dash in it.
   const group = `probe-${name}-${process.pid}`
   try {
-    cgroups.create(group, limits)
+    await cgroups.create(group, limits)
     const enter = cgroups.folders.map(folder => `printf 0 >'${folder}/${group}/cgroup.procs'`).join(' && ')
     const child = spawn(
       '/bin/sh',

@@ -5,7 +5,7 @@ import { countUnended } from './database/workers.ts'
 import type { Runtime } from './domain/runtime.ts'
 import type { Launcher } from './launchers/launcher.ts'
 import { LocalLauncher } from './launchers/local/local-launcher.ts'
-import { MINUTE_MS, type Clock } from './lib/clock.ts'
+import { MINUTE_MS, SECOND_MS, type Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Metrics } from './lib/metrics.ts'
 import type { UndoStack } from './lib/undo-stack.ts'
@@ -107,7 +107,10 @@ export async function startEngine(
       log.error({ err: error }, message)
     },
   })
-  const { summary, stop } = startDescribing(launcher, offer, log)
+  // Until then nothing is launched.
+  const { summary, stop } = startDescribing(launcher, offer, log, () => {
+    reconciler.wake()
+  })
   undo.push(
     async () => {
       goingOn = await countUnended(database.reads, launcher.home)
@@ -115,36 +118,43 @@ export async function startEngine(
     stop,
     () => reconciler.stop(),
   )
-  // Until then nothing is launched.
-  void summary.then(() => {
-    reconciler.wake()
-  })
   if (options.isAutomatic) await reconciler.start()
   return { launcher, reconciler, summary, goingOn: () => goingOn }
 }
 
 const DESCRIBE_INTERVAL_MS = MINUTE_MS
+/** Until it has answered once nothing is launched. */
+const FIRST_INTERVAL_MS = 5 * SECOND_MS
 
 /** Asks the engine what it can do, now and once a minute, for `offer`. */
-function startDescribing(launcher: Launcher, offer: Offer, log: Log) {
+function startDescribing(launcher: Launcher, offer: Offer, log: Log, onFirst: () => void) {
   const describe = async (): Promise<string | undefined> => {
     try {
       const facts = await launcher.describe()
+      const isFirst = offer.facts === undefined
       offer.update(facts)
+      if (isFirst) onFirst()
       return facts.summary
     } catch (error) {
-      log.error({ err: error }, 'the engine does not say what it can do; it is asked again in a minute')
+      log.error({ err: error }, 'the engine does not say what it can do; it is asked again')
       return undefined
     }
   }
   const summary = describe()
   let running = summary
-  const timer = setInterval(() => {
-    running = describe()
-  }, DESCRIBE_INTERVAL_MS).unref()
+  let timer: NodeJS.Timeout | undefined
+  const askAgain = () => {
+    timer = setTimeout(
+      () => {
+        running = describe().finally(askAgain)
+      },
+      offer.facts === undefined ? FIRST_INTERVAL_MS : DESCRIBE_INTERVAL_MS,
+    ).unref()
+  }
+  void summary.then(askAgain)
   const stop = async () => {
-    clearInterval(timer)
     await running
+    clearTimeout(timer)
   }
   return { summary, stop }
 }

@@ -98,6 +98,11 @@ test.each([
     'runtimes.ray has address, which needs a scheduler',
   ],
   [
+    'a port with a name that stands for something else',
+    { ray: { ...RAY, ports: ['cpus'] } },
+    'runtimes.ray has the port cpus, but {cpus} stands for something else',
+  ],
+  [
     'ports without a scheduler',
     { ray: { description: 'x', ports: ['a'] } },
     'runtimes.ray has ports, which needs a scheduler',

@@ -111,6 +111,9 @@ function findProblem(runtime: Runtime): string | undefined {
     const [field] = needing.find(([, value]) => value !== undefined) ?? []
     if (field !== undefined) return `has ${field}, which needs a scheduler`
   }
+  const known: readonly string[] = [...PLACEHOLDERS.schedulerCommand, ...PLACEHOLDERS.command]
+  const twice = ports.find(port => known.includes(port))
+  if (twice !== undefined) return `has the port ${twice}, but {${twice}} stands for something else`
   const texts: [string, readonly (string | undefined)[], readonly string[]][] = [
     ['command', runtime.command ?? [], [...PLACEHOLDERS.command, ...ports]],
     ['scheduler.command', scheduler?.command ?? [], [...PLACEHOLDERS.schedulerCommand, ...ports]],
@@ -118,10 +121,10 @@ function findProblem(runtime: Runtime): string | undefined {
     ['readiness.url', [readiness?.url], [...PLACEHOLDERS.url, ...ports]],
     ['idleness.url', [idleness?.url], [...PLACEHOLDERS.url, ...ports]],
   ]
-  for (const [field, values, known] of texts) {
-    const unknown = values.flatMap(text => listPlaceholders(text ?? '')).find(name => !known.includes(name))
+  for (const [field, values, allowed] of texts) {
+    const unknown = values.flatMap(text => listPlaceholders(text ?? '')).find(name => !allowed.includes(name))
     if (unknown !== undefined) {
-      return `has {${unknown}} in its ${field}, where only ${known.map(name => `{${name}}`).join(', ')} stand for something`
+      return `has {${unknown}} in its ${field}, where only ${allowed.map(name => `{${name}}`).join(', ')} stand for something`
     }
   }
   return undefined

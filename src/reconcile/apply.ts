@@ -16,6 +16,7 @@ import type { Tables } from '../database/tables.ts'
 import { lockUseOfAll, updateUse } from '../database/users.ts'
 import { insertWorkers, updateWorkers, type NewWorker, type WorkerClosing } from '../database/workers.ts'
 import { isLive, mayFollow } from '../domain/cluster.ts'
+import { Unavailable } from '../domain/errors.ts'
 import { subtractUse, useOf, type Use } from '../domain/quota.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { randomId } from '../lib/id.ts'
@@ -33,6 +34,20 @@ export interface RecordedLaunch {
   readonly cluster: LockedCluster
 }
 
+/** What came of it. */
+export interface Recorded {
+  readonly launches: readonly RecordedLaunch[]
+  /** Something was recorded, so that it is worth to look again. */
+  readonly isChange: boolean
+}
+
+interface Around {
+  readonly outputs: ReadonlyMap<string, KeptOutput>
+  readonly lease: { readonly home: string; readonly holder: string }
+  readonly clock: () => Date
+  readonly onError: (message: string, error: unknown) => void
+}
+
 /** Rows of one transaction; requests of others come between two. */
 const ROWS_PER_TRANSACTION = 300
 
@@ -41,26 +56,38 @@ const ROWS_PER_TRANSACTION = 300
  * Gives the launches that are recorded now: only they may be launched. What has changed since the snapshot is left
  * for the next pass.
  */
-export async function record(
-  database: Database,
-  steps: readonly Step[],
-  around: {
-    readonly outputs: ReadonlyMap<string, KeptOutput>
-    readonly lease: { readonly home: string; readonly holder: string }
-    readonly clock: () => Date
-  },
-): Promise<RecordedLaunch[]> {
-  const { dialect } = database
-  const recorded: RecordedLaunch[] = []
-  for (const some of chunk(steps)) {
-    const launches = await database.transaction(async trx => {
-      if (!(await holdsLease(trx, dialect, around.lease))) throw new LeaseLost('another server has the lease')
-      return await recordSome(trx, database, some, around.outputs, toTimestamp(around.clock()))
-    })
-    recorded.push(...launches)
+export async function record(database: Database, steps: readonly Step[], around: Around): Promise<Recorded> {
+  const launches: RecordedLaunch[] = []
+  let failed = 0
+  const waiting = chunk(steps)
+  for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
+    try {
+      launches.push(...(await recordTogether(database, some, around)))
+    } catch (error) {
+      if (error instanceof LeaseLost || error instanceof Unavailable) throw error
+      // One cluster that cannot be recorded must not hold up the others, in this pass and in each to come.
+      if (some.length > 1) waiting.unshift(...some.map(step => [step]))
+      else {
+        failed += 1
+        around.onError(`cluster ${some[0]?.clusterId} could not be recorded; it is tried again`, error)
+      }
+    }
     await nextTurn()
   }
-  return recorded
+  return { launches, isChange: failed < steps.length }
+}
+
+function recordTogether(
+  database: Database,
+  steps: readonly Step[],
+  around: Around,
+): Promise<RecordedLaunch[]> {
+  return database.transaction(async trx => {
+    if (!(await holdsLease(trx, database.dialect, around.lease))) {
+      throw new LeaseLost('another server has the lease')
+    }
+    return await recordSome(trx, database, steps, around.outputs, toTimestamp(around.clock()))
+  })
 }
 
 function chunk(steps: readonly Step[]): Step[][] {

@@ -34,6 +34,12 @@ export interface ReconcilerOptions {
   readonly onError: (message: string, error: unknown) => void
 }
 
+interface Pass {
+  /** Something was recorded, so another pass may find more to do. */
+  readonly isChange: boolean
+  readonly nextAtMs: number | undefined
+}
+
 /**
  * Makes what runs match what is recorded. A pass takes no input: whatever woke it, it looks at everything, so that
  * there is no quick path that knows what has changed, and no rare one that does not.
@@ -85,8 +91,8 @@ export class Reconciler {
   async settle(): Promise<void> {
     await this.#lease.take()
     for (;;) {
-      const { steps } = await this.#passInTurn()
-      if (steps.length === 0) return
+      const { isChange } = await this.#passInTurn()
+      if (!isChange) return
     }
   }
 
@@ -146,13 +152,13 @@ export class Reconciler {
   }
 
   /** One at a time, whoever asks for it. */
-  #passInTurn(): Promise<Plan> {
+  #passInTurn(): Promise<Pass> {
     const pass = this.#last.then(() => this.#pass())
     this.#last = pass.catch(() => undefined)
     return pass
   }
 
-  async #pass(): Promise<Plan> {
+  async #pass(): Promise<Pass> {
     const { database, launcher, runtimes, facts, clock, onPass } = this.#options
     const startedAt = performance.now()
     const known = facts()
@@ -164,29 +170,37 @@ export class Reconciler {
     })
     this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)
     const planned = await planInTurns(snapshot)
-    await this.#apply(planned, snapshot)
+    const isChange = await this.#apply(planned, snapshot)
     onPass({ ms: performance.now() - startedAt, clusters: snapshot.clusters.length })
-    return planned
+    return { isChange, nextAtMs: planned.nextAtMs }
   }
 
   /** Keeps outputs, records, and only then touches the engine. */
-  async #apply({ steps, terminations }: Plan, snapshot: Snapshot): Promise<void> {
+  async #apply({ steps, terminations }: Plan, snapshot: Snapshot): Promise<boolean> {
     const { database, launcher, clock, onError } = this.#options
+    let isChange = false
     if (steps.length > 0) {
       const outputs = await readOutputs(
         launcher,
         steps.flatMap(step => step.outputs),
       )
-      const launches = await record(database, steps, { outputs, lease: this.#lease, clock })
-      database.announceChange()
-      await this.#launch(launches, snapshot)
+      const recorded = await record(database, steps, {
+        outputs,
+        lease: this.#lease,
+        clock,
+        onError,
+      })
+      ;({ isChange } = recorded)
+      if (isChange) database.announceChange()
+      await this.#launch(recorded.launches, snapshot)
     }
-    if (terminations.length === 0) return
+    if (terminations.length === 0) return isChange
     const startedAt = performance.now()
     await launcher.terminate(terminations).catch((error: unknown) => {
       onError('the engine did not end workers; it is asked again', error)
     })
     this.#engineMs += performance.now() - startedAt
+    return isChange
   }
 
   async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {

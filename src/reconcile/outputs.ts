@@ -17,16 +17,20 @@ const TIMEOUT_MS = 5 * SECOND_MS
 /** Read at the same time. */
 const CONCURRENCY = 8
 
-/** Never rejects: what cannot be read is not there, and must not keep a worker from being cleared. */
+/**
+ * Never rejects, and takes a few seconds at most, however many there are: what cannot be read is not there, and must
+ * not keep a worker from being cleared, nor a pass from its end.
+ */
 export async function readOutputs(
   launcher: Launcher,
   workers: readonly WorkerId[],
 ): Promise<Map<WorkerId, KeptOutput>> {
   const kept = new Map<WorkerId, KeptOutput>()
   const waiting = [...workers]
+  const signal = AbortSignal.timeout(TIMEOUT_MS)
   const work = async () => {
     for (let worker = waiting.pop(); worker !== undefined; worker = waiting.pop()) {
-      const output = await readTail(launcher, worker).catch(() => undefined)
+      const output = await readTail(launcher, worker, signal).catch(() => undefined)
       if (output !== undefined) kept.set(worker, { output, lastLine: findLastLine(output) })
     }
   }
@@ -34,9 +38,8 @@ export async function readOutputs(
   return kept
 }
 
-async function readTail(launcher: Launcher, worker: WorkerId): Promise<Uint8Array> {
+async function readTail(launcher: Launcher, worker: WorkerId, signal: AbortSignal): Promise<Uint8Array> {
   let tail = Buffer.alloc(0)
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
   for await (const bytes of launcher.logs(worker, { tailLines: MAX_LINES, signal })) {
     const all = Buffer.concat([tail, bytes])
     tail = all.subarray(Math.max(0, all.length - MAX_BYTES))

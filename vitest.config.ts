@@ -16,8 +16,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // Vitest leaves one core to itself, which on two cores is half of them.
     maxWorkers: availableParallelism(),
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     projects: [
       { extends: true, test: { name: 'sqlite', include: onBoth, env: { TEST_DATABASE: 'sqlite' } } },
       // What only several servers can show is PostgreSQL's alone.

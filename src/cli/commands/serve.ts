@@ -22,11 +22,13 @@ async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
     server.sampleLogins.length > 0
       ? `; log in as ${server.sampleLogins.join(' or ')}, password ${SAMPLE_PASSWORD}`
       : ''
+  // Before anybody can read that it serves, and tell it to end.
+  const signalled = waitForSignal()
   process.stdout.write(`clusters serves on ${server.url}${logins}\n`)
   const printSummary = server.engineSummary.then(summary => {
     if (summary !== undefined) process.stdout.write(`${summary}\n`)
   })
-  await waitForSignal()
+  await signalled
   // A second signal ends at once.
   process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
   const { clusters, workers } = await server.stop()

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import {
   findState,
   findTagged,
@@ -85,8 +87,15 @@ describe.each([
   test('a worker that makes processes without end is ended', async () => {
     const story = tell({ withoutCgroups, settings: { graceSeconds: 0, maxProcesses: 100 } })
     const launcher = await story.open()
-    // Each begins its successor before it ends, and ignores what it is told.
-    const chain = 'trap "" TERM; export CHAIN=\'trap "" TERM; sleep 0.01; sh -c "$CHAIN" & exit\'; '
+    // Each begins its successor before it ends, and ignores what it is told. Should the launcher fail, it ends when
+    // the file is gone: else it would keep the machine busy for ever.
+    const lasting = join(mkdtempSync(join(tmpdir(), 'clusters-chain-')), 'lasting')
+    writeFileSync(lasting, '')
+    onTestFinished(() => {
+      rmSync(lasting)
+    })
+    const link = `trap "" TERM; [ -e ${lasting} ] || exit; sleep 0.01; sh -c "$CHAIN" & exit`
+    const chain = `trap "" TERM; export CHAIN='${link}'; `
     const id = await launchOne(launcher, [
       'sh',
       '-c',

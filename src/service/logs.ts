@@ -80,14 +80,25 @@ export class Logs {
         if (workerId !== undefined && workerId !== shown) {
           const isEnded = source?.workerStatus === 'ended'
           const own = { follow, signal, ...(tailLines === undefined ? {} : { tailLines }) }
-          if (isEnded) yield* this.#readKept(workerId, tailLines)
-          else yield* this.#readEngine(place, workerId, own)
-          shown = workerId
-          // Whoever comes next is shown from the beginning.
-          tailLines = undefined
+          let isShown = isEnded
+          const output = isEnded
+            ? this.#readKept(workerId, tailLines)
+            : this.#readEngine(place, workerId, own)
+          for await (const bytes of output) {
+            isShown = true
+            yield bytes
+          }
+          if (isShown) {
+            shown = workerId
+            // Whoever comes next is shown from the beginning.
+            tailLines = undefined
+          } else if (follow && !signal.aborted) {
+            // The engine has not begun it yet, or has just cleared it: what it printed is still to come.
+            await this.#waitForChange(bell, signal)
+          }
         } else if (!follow || signal.aborted || source === undefined || !isLive(source.status)) return
         else await this.#waitForChange(bell, signal)
-        if (!follow) return
+        if (!follow || signal.aborted) return
       }
     } finally {
       unsubscribe?.()

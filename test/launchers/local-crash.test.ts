@@ -42,7 +42,7 @@ describe.each([
     expect(started.filter(id => countStarts(story, id) !== 1)).toEqual([])
     expect(started.filter(id => findTagged(id).length !== 1)).toEqual([])
     expect(await settle(launcher, ids)).toEqual({ started, gone })
-  }, 120_000)
+  }, 400_000)
 })
 
 async function launchAndKill(

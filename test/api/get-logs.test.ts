@@ -124,6 +124,22 @@ test('who follows a seat before there is a worker waits for it, and goes on with
   await alice.post(`/clusters/${cluster.id}/stop`)
 })
 
+test('a worker that is recorded before the engine has it is shown all the same once it begins', async () => {
+  const { cluster, workers } = await launch()
+  const [worker] = workers
+  if (worker === undefined) throw new Error('a worker was asked for')
+  // As between the commit that records a launch and the launch itself.
+  fake.vanish(worker.spec.id)
+  const read = await OutputReader.open(alice, `/clusters/${cluster.id}/logs?follow=true`)
+  await sleep(300)
+  expect([read.hasEnded, read.text]).toEqual([false, ''])
+  fake.state.workers.set(worker.spec.id, worker)
+  await alice.call('PATCH', `/clusters/${cluster.id}`, { body: { name: 'wake' } })
+  await expect.poll(() => read.text, { timeout: 8000 }).toBe(worker.output)
+  read.cut()
+  await alice.post(`/clusters/${cluster.id}/stop`)
+})
+
 test('a worker that vanished does not keep its reader for ever', async () => {
   const { cluster, workers } = await launch({ runtime: 'command', command: ['true'] })
   const read = await OutputReader.open(alice, `/clusters/${cluster.id}/logs?follow=true`)

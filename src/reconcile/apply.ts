@@ -20,6 +20,7 @@ import { Unavailable } from '../domain/errors.ts'
 import { subtractUse, useOf, type Use } from '../domain/quota.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { randomId } from '../lib/id.ts'
+import { NO_END } from './observe.ts'
 import type { KeptOutput } from './outputs.ts'
 import type { Step } from './plan.ts'
 
@@ -230,15 +231,11 @@ export async function recordRefusals(
 ): Promise<void> {
   if (refusals.length === 0) return
   const closings = refusals.map(({ worker, message }): WorkerClosing => ({
+    ...NO_END,
     id: worker.id,
     status: 'ended',
     reason: 'launch_refused',
     message: `could not be launched: ${message}`,
-    exitCode: null,
-    signal: null,
-    startedAt: null,
-    cpuSeconds: null,
-    peakMemoryBytes: null,
     endedAt: now,
   }))
   await database.transaction(trx => updateWorkers(trx, database.dialect, [], closings))

@@ -2,6 +2,8 @@ import { openLocal, specOf } from './local-engine.ts'
 
 // A server that is killed while it launches: node launching-process.ts FOLDER MARKS WITHOUT_CGROUPS ID...
 const [folder = '', marks = '', withoutCgroups = '', ...ids] = process.argv.slice(2)
+// Until it is killed: a launcher keeps no process alive, also not while it launches.
+setInterval(() => undefined, 1000)
 const launcher = await openLocal(folder, { withoutCgroups: withoutCgroups === 'true' })
 await launcher.describe()
 process.stdout.write('ready\n')
@@ -11,5 +13,3 @@ const specs = ids.map(id =>
 await launcher.launch(specs.slice(0, ids.length / 2))
 await launcher.launch(specs.slice(ids.length / 2))
 process.stdout.write('launched\n')
-// Until it is killed.
-setInterval(() => undefined, 1000)

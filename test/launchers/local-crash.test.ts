@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -42,7 +43,7 @@ describe.each([
     expect(started.filter(id => countStarts(story, id) !== 1)).toEqual([])
     expect(started.filter(id => findTagged(id).length !== 1)).toEqual([])
     expect(await settle(launcher, ids)).toEqual({ started, gone })
-  }, 400_000)
+  }, 120_000)
 })
 
 async function launchAndKill(
@@ -56,11 +57,13 @@ async function launchAndKill(
     ['--import', 'tsx', PROCESS, story.folder, `${story.folder}.marks`, String(withoutCgroups), ...ids],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
-  await once(child.stdout, 'data')
-  if (instant === 'launched') await once(child.stdout, 'data')
+  const ended = once(child, 'exit')
+  const words = createInterface(child.stdout)[Symbol.asyncIterator]()
+  await words.next()
+  if (instant === 'launched') await words.next()
   else await sleep(instant)
-  child.kill('SIGKILL')
-  await once(child, 'exit')
+  expect(child.kill('SIGKILL'), 'it was still there').toBe(true)
+  await ended
   return ids
 }
 

@@ -272,11 +272,11 @@ function describePass({ cpuMs, blockedMs, memoryMb }: PassFigures): string {
 }
 
 async function benchPasses(): Promise<void> {
-  const few = JSON.parse(await runScript('bench/passes.ts', '10000')) as PassFigures
+  const few = JSON.parse(await runScript('bench/passes.ts', '10000', 'share')) as PassFigures
   const many = JSON.parse(await runScript('bench/passes.ts', '100000')) as PassFigures
   note({
     what: `the loop over 10,000 live clusters with nothing to do (a pass: ${describePass(few)})`,
-    figure: few.share * 100,
+    figure: (few.share ?? NaN) * 100,
     unit: '% of a core',
     goal: 1,
     least: true,

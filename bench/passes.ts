@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { join } from 'node:path'
 import { openDatabase } from '../src/database/open.ts'
 import { SqliteConnection } from '../src/database/sqlite.ts'
@@ -10,8 +11,8 @@ import { median } from './compare.ts'
 import { makeFolder } from './processes.ts'
 
 /**
- * A process of its own, for its memory is measured: `passes.ts COUNT` makes a database with so many running clusters
- * and an engine that runs their workers, and prints what the loop costs while nothing happens.
+ * A process of its own, for its memory is measured: `passes.ts COUNT [share]` makes a database with so many running
+ * clusters and an engine that runs their workers, and prints what the loop costs while nothing happens.
  */
 
 export interface PassFigures {
@@ -19,14 +20,13 @@ export interface PassFigures {
   readonly cpuMs: number
   /** The longest time that nobody else got the event loop during a pass, in milliseconds, median. */
   readonly blockedMs: number
-  /** Of one core, while the loop goes on by itself. */
-  readonly share: number
+  /** Of one core, from the end of a pass that nothing asked for to the end of the next one; `null`: not measured. */
+  readonly share: number | null
   /** What the passes added to the process, in MB. */
   readonly memoryMb: number
 }
 
 const PASSES = 9
-const WATCHED_MS = 15_000
 
 async function fill(folder: string, count: number, launcher: FakeLauncher): Promise<void> {
   const location = { kind: 'sqlite', path: join(folder, 'clusters.db') } as const
@@ -63,7 +63,8 @@ async function fill(folder: string, count: number, launcher: FakeLauncher): Prom
   )
 }
 
-async function measure(count: number): Promise<PassFigures> {
+async function measure(count: number, withShare: boolean): Promise<PassFigures> {
+  const passes = new EventEmitter()
   const folder = makeFolder()
   const launcher = new FakeLauncher()
   await fill(folder.path, count, launcher)
@@ -75,7 +76,9 @@ async function measure(count: number): Promise<PassFigures> {
     runtimes: collectRuntimes({ daskPython: 'python3', own: [] }),
     facts: () => facts,
     clock: systemClock,
-    onPass: () => undefined,
+    onPass: () => {
+      passes.emit('end')
+    },
     onError: (message, error) => {
       throw new Error(message, { cause: error })
     },
@@ -92,15 +95,24 @@ async function measure(count: number): Promise<PassFigures> {
     blocked.push(delays.stop())
   }
   const memoryMb = (process.memoryUsage().rss - before) / 1024 ** 2
-  await reconciler.start()
-  const startedAt = process.cpuUsage()
-  await new Promise(resolve => setTimeout(resolve, WATCHED_MS))
-  const used = process.cpuUsage(startedAt)
-  await reconciler.stop()
+  // A hundred times as long as a pass.
+  const share = withShare ? await measureShare(reconciler, passes) : null
   await database.close()
   folder.remove()
-  const share = (used.user + used.system) / 1000 / WATCHED_MS
   return { cpuMs: median(cpu), blockedMs: median(blocked), share, memoryMb }
+}
+
+/** From pass to pass: with its rest, which is in proportion to it. */
+async function measureShare(reconciler: Reconciler, passes: EventEmitter): Promise<number> {
+  const first = once(passes, 'end')
+  await reconciler.start()
+  await first
+  const [startedAt, before] = [performance.now(), process.cpuUsage()]
+  await once(passes, 'end')
+  const used = process.cpuUsage(before)
+  const share = (used.user + used.system) / 1000 / (performance.now() - startedAt)
+  await reconciler.stop()
+  return share
 }
 
 /** How long the event loop let a timer wait at most. */
@@ -120,4 +132,4 @@ function watchDelays(): { stop(): number } {
   }
 }
 
-process.stdout.write(JSON.stringify(await measure(Number(process.argv[2]))))
+process.stdout.write(JSON.stringify(await measure(Number(process.argv[2]), process.argv[3] === 'share')))

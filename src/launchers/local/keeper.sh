@@ -1,10 +1,11 @@
-# The parent of workers. One run takes the orders of one launch: their ids, a line each, on standard input. Its
-# folder is the one that holds the workers' folders. It outlives the server, so it keeps to what every sh has,
+# The parent of workers. One run takes the orders of one launch: their ids, a line each, on standard input. It waits
+# for them until that ends; without any it ends as well. It outlives the server, so it keeps to what every sh has,
 # and to builtins: a program for each of hundreds of workers would be most of a launch.
 #
-#   sh keeper.sh SECONDS VERSION MEMORY CPU GROUPS WORK COMMAND
+#   sh keeper.sh FOLDER SECONDS VERSION MEMORY CPU GROUPS WORK COMMAND
 #
-# SECONDS between two looks whether a worker's folder is still there; VERSION of the cgroups (1, 2, 0 for none);
+# FOLDER holds the workers' folders; SECONDS between two looks whether a worker's folder is still there; VERSION of the
+# cgroups (1, 2, 0 for none);
 # MEMORY and CPU: the groups whose figures are read at the end; GROUPS: all that a worker enters, its id is its
 # folder in each. For workers of another user, WORK holds their working folders, and COMMAND starts a shell of that
 # user in a session of its own, which reads the order. Without it the worker's process reads the order itself, which
@@ -16,7 +17,7 @@
 set -fu
 # What ends the server or its terminal must not end us; nor may a report to a server that is gone.
 trap '' HUP INT QUIT TERM PIPE
-seconds=$1 version=$2 memory=$3 cpu=$4 groups=$5 work=$6 command=$7
+folder=$1 seconds=$2 version=$3 memory=$4 cpu=$5 groups=$6 work=$7 command=$8
 read -r boot </proc/sys/kernel/random/boot_id
 
 # Sets pid and start (in clock ticks since the boot) of the very process that runs it.
@@ -158,6 +159,7 @@ while read -r id; do
   # Not with `&`: what a shell begins in the background ignores SIGINT for ever, and so would the worker.
   keepers="${keepers:+$keepers | }(keep $id) </dev/null >/dev/null"
 done
+[ -n "$ids" ] && cd "$folder" || exit
 watch </dev/null &
 watcher=$!
 eval "$keepers"

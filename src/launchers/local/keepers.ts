@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WorkerId } from '../../domain/worker.ts'
@@ -7,7 +7,10 @@ import type { Cgroups } from './cgroups.ts'
 /** A shell reads it, so it is a file of its own: beside this one, and beside the bundle. */
 const KEEPER = fileURLToPath(new URL('keeper.sh', import.meta.url))
 
-export interface KeeperOptions {
+/** Later than what a launch makes happen, so that nothing of it waits for the next launch's shell. */
+const PREPARE_AFTER_MS = 200
+
+export interface KeepersOptions {
   /** With the workers' folders. */
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
@@ -23,41 +26,84 @@ export interface KeeperOptions {
 }
 
 /**
- * Starts one process that gives each order to a keeper. Resolves as soon as it runs; rejects when it could not be
- * started, and then none of the orders was taken.
+ * Starts the processes that give each order to a keeper. One waits for orders beforehand, for a program takes its
+ * time to begin; without orders it ends when this process does.
  */
-export async function startKeepers(ids: readonly WorkerId[], options: KeeperOptions): Promise<void> {
-  const { cgroups } = options
-  const child = spawn(
-    '/bin/sh',
-    [
-      KEEPER,
-      String(options.watchSeconds),
-      String(cgroups.version),
-      cgroups.folderOf('memory') ?? '-',
-      cgroups.folderOf(cgroups.version === 1 ? 'cpuacct' : 'cpu') ?? '-',
-      cgroups.folders.join(' '),
-      options.workRoot ?? '',
-      options.startCommand.join(' '),
-    ],
-    {
-      cwd: options.folder,
-      env: { ...options.environment },
-      // A session of its own: what ends the server or its terminal does not end them.
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
-    },
-  )
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve)
-    child.once('error', reject)
-  })
-  child.unref()
-  const { stdin } = child
-  // Its end before it has read shows in list(): the orders that nobody took are withdrawn.
-  stdin?.on('error', () => undefined)
-  stdin?.end(`${ids.join('\n')}\n`)
-  readReports(child.stdio[3], options.onReport)
+export class Keepers {
+  readonly #options: KeepersOptions
+  #waiting: Promise<ChildProcess> | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: KeepersOptions) {
+    this.#options = options
+    this.#prepare()
+  }
+
+  /** Resolves once they are about to be taken; rejects when no process could be started, and then none ever is. */
+  async start(ids: readonly WorkerId[]): Promise<void> {
+    const waiting = this.#waiting ?? this.#spawn()
+    this.#waiting = undefined
+    const { stdin } = await waiting
+    stdin?.end(`${ids.join('\n')}\n`)
+    this.#timer?.refresh()
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.#prepare()
+    }, PREPARE_AFTER_MS).unref()
+  }
+
+  /** Of those that run the workers go on. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    const waiting = await this.#waiting?.catch(() => undefined)
+    waiting?.stdin?.end()
+  }
+
+  #prepare(): void {
+    if (this.#waiting !== undefined) return
+    const waiting = this.#spawn()
+    this.#waiting = waiting
+    const forget = () => {
+      if (this.#waiting === waiting) this.#waiting = undefined
+    }
+    // Whoever launches then tries again, and hears why it fails.
+    waiting.then(child => child.once('exit', forget), forget)
+  }
+
+  async #spawn(): Promise<ChildProcess> {
+    const { folder, environment, workRoot, startCommand, watchSeconds, cgroups, onReport } = this.#options
+    const child = spawn(
+      '/bin/sh',
+      [
+        KEEPER,
+        folder,
+        String(watchSeconds),
+        String(cgroups.version),
+        cgroups.folderOf('memory') ?? '-',
+        cgroups.folderOf(cgroups.version === 1 ? 'cpuacct' : 'cpu') ?? '-',
+        cgroups.folders.join(' '),
+        workRoot ?? '',
+        startCommand.join(' '),
+      ],
+      {
+        cwd: '/',
+        env: { ...environment },
+        // A session of its own: what ends the server or its terminal does not end them.
+        detached: true,
+        stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+      },
+    )
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve)
+      child.once('error', reject)
+    })
+    child.unref()
+    // Its end before it has read shows in list(): the orders that nobody took are withdrawn.
+    child.stdin?.on('error', () => undefined)
+    if (child.stdin instanceof Socket) child.stdin.unref()
+    readReports(child.stdio[3], onReport)
+    return child
+  }
 }
 
 function readReports(reports: unknown, onReport: (worker: WorkerId) => void): void {

@@ -17,7 +17,7 @@ import type {
 import { Cgroups } from './cgroups.ts'
 import { prepareGround, type Ground } from './checks.ts'
 import { Endings } from './endings.ts'
-import { startKeepers } from './keepers.ts'
+import { Keepers } from './keepers.ts'
 import { describeLimits } from './limits.ts'
 import { GroupMembers, TaggedMembers } from './members.ts'
 import { Observer } from './observer.ts'
@@ -73,6 +73,7 @@ export class LocalLauncher implements Launcher {
   readonly #observer: Observer
   readonly #endings: Endings
   readonly #outputs: Outputs
+  readonly #keepers: Keepers
   /** `launch` has not made their folders yet, or has just done so. */
   readonly #launching = new Set<WorkerId>()
   /** Launched, with the time: keepers of ours are about to take their orders. */
@@ -110,6 +111,19 @@ export class LocalLauncher implements Launcher {
       },
     })
     this.#outputs = new Outputs(folder, settings.logMib * 1024 ** 2)
+    const { workRoot, asUser, shell, setsid } = ground
+    this.#keepers = new Keepers({
+      folder,
+      environment: this.#environment,
+      workRoot,
+      startCommand: workRoot === undefined ? [] : [setsid, ...asUser, shell],
+      watchSeconds: options.watchSeconds ?? 15,
+      cgroups: this.#cgroups,
+      onReport: id => {
+        this.#starts.tell(id)
+        this.#tellChange()
+      },
+    })
   }
 
   /** Rejects with an `OperatorError` of one sentence when nothing can run here. */
@@ -193,7 +207,7 @@ export class LocalLauncher implements Launcher {
     }
     await Promise.all(Array.from({ length: PLACES_AT_ONCE }, prepare))
     try {
-      if (orders.length > 0) await this.#startKeepers(orders)
+      if (orders.length > 0) await this.#keepers.start(orders)
     } catch (error) {
       const refusal = refuse('No process can be started on this machine', error)
       for (const id of orders) if (this.#withdraw(id)) outcomes.set(id, refusal)
@@ -216,22 +230,6 @@ export class LocalLauncher implements Launcher {
         setsid: workRoot === undefined ? setsid : undefined,
       },
     }
-  }
-
-  async #startKeepers(ids: readonly WorkerId[]): Promise<void> {
-    const { workRoot, asUser, shell, setsid } = this.#ground
-    await startKeepers(ids, {
-      folder: this.#options.folder,
-      environment: this.#environment,
-      workRoot,
-      startCommand: workRoot === undefined ? [] : [setsid, ...asUser, shell],
-      watchSeconds: this.#options.watchSeconds ?? 15,
-      cgroups: this.#cgroups,
-      onReport: id => {
-        this.#starts.tell(id)
-        this.#tellChange()
-      },
-    })
   }
 
   /** Whether it is sure that nobody takes the order. */
@@ -293,6 +291,7 @@ export class LocalLauncher implements Launcher {
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#endings.close()
+    await this.#keepers.close()
     await this.#held
     this.#cgroups.close()
   }

@@ -23,6 +23,9 @@ export interface Launcher {
    */
   describe(): Promise<EngineFacts>
 
+  /** `launch` may be called in some milliseconds: the time to get ready for it. Costs next to nothing, and never fails. */
+  warmUp?(): void
+
   /**
    * Starts workers, each tagged with its id, in few engine calls whatever their number. An outcome for each worker,
    * in the same order. A refusal is for good: that worker does not run and never will. Otherwise it may have

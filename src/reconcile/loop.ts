@@ -75,6 +75,7 @@ export class Reconciler {
 
   wake(): void {
     this.#isWoken = true
+    if (this.#lease.isHeld) this.#options.launcher.warmUp?.()
     this.#wakeUp?.()
   }
 

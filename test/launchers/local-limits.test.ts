@@ -96,6 +96,14 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     expect(groups()).toEqual([])
   })
 
+  test('warming up moves no process', async () => {
+    const launcher = await tell().open()
+    const before = readFileSync('/proc/self/cgroup', 'utf8')
+    launcher.warmUp()
+    await waitForState(launcher, await launchOne(launcher, ['sleep', '1000']), 'started')
+    expect(readFileSync('/proc/self/cgroup', 'utf8')).toBe(before)
+  })
+
   test('a group whose folder is gone is ended by the next server', async () => {
     const story = tell({ watchSeconds: 1000 })
     const first = await story.open()

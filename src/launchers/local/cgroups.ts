@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ObservedUse, Size } from '../launcher.ts'
 import { findHierarchies, type Controller, type Hierarchy } from './hierarchies.ts'
@@ -16,6 +16,10 @@ interface Base {
 }
 
 const GIB = 1024 ** 3
+const OWN_GROUPS = '/proc/self/cgroup'
+const PROCESSES = 'cgroup.procs'
+/** So long the next process does not wait, at least. */
+const AWAKE_MS = 10
 const PERIOD_US = 100_000
 /** The kernel takes no less. */
 const LEAST_QUOTA_US = 1000
@@ -29,27 +33,31 @@ export class Cgroups {
   /** 0: there are none. */
   readonly version: 0 | 1 | 2
   readonly #bases: readonly Base[]
+  readonly #mountInfo: string
+  #isRousing = false
 
-  private constructor(version: 0 | 1 | 2, bases: readonly Base[]) {
+  private constructor(version: 0 | 1 | 2, bases: readonly Base[], mountInfo: string) {
     this.version = bases.length === 0 ? 0 : version
     this.#bases = bases
+    this.#mountInfo = mountInfo
   }
 
   /** Ours below the first place where they can be made; none where there is none. */
   static open(homeId: string, mountInfo = readOr('/proc/self/mountinfo', '')): Cgroups {
     const name = `clusters-${homeId}`
-    const hierarchies = findHierarchies(mountInfo, readOr('/proc/self/cgroup', ''))
+    const hierarchies = findHierarchies(mountInfo, readOr(OWN_GROUPS, ''))
     const first = hierarchies.filter(({ version }) => version === 1).flatMap(each => findBase(each, name))
-    if (first.length > 0) return new Cgroups(1, first)
+    if (first.length > 0) return new Cgroups(1, first, mountInfo)
     return new Cgroups(
       2,
       hierarchies.filter(({ version }) => version === 2).flatMap(each => findBase(each, name)),
+      mountInfo,
     )
   }
 
   /** As on a machine without them. */
   static none(): Cgroups {
-    return new Cgroups(0, [])
+    return new Cgroups(0, [], '')
   }
 
   get controllers(): readonly Controller[] {
@@ -64,6 +72,30 @@ export class Cgroups {
   /** The folder whose groups count this. */
   folderOf(controller: Controller): string | undefined {
     return this.#bases.find(base => base.controllers.includes(controller))?.folder
+  }
+
+  /**
+   * A worker enters its groups at once, if that comes soon. The first process that enters any group after a while
+   * waits 5 to 25 ms until every core has heard of it, so we enter the group where we are already.
+   */
+  rouse(): void {
+    if (this.version === 0 || this.#isRousing) return
+    this.#isRousing = true
+    void this.#reenter().finally(() => {
+      setTimeout(() => {
+        this.#isRousing = false
+      }, AWAKE_MS).unref()
+    })
+  }
+
+  async #reenter(): Promise<void> {
+    try {
+      // Read each time: a service manager may have moved us.
+      const [hierarchy] = findHierarchies(this.#mountInfo, await readFile(OWN_GROUPS, 'utf8'))
+      if (hierarchy?.own !== undefined) await writeFile(join(hierarchy.own, PROCESSES), '0', { flag: 'r+' })
+    } catch {
+      // Not ours to write: the worker waits instead.
+    }
   }
 
   /**
@@ -198,7 +230,7 @@ function delegate(group: string, controller: Controller): void {
 }
 
 function listGroupPids(group: string): number[] | undefined {
-  const text = readOr(join(group, 'cgroup.procs'), undefined)
+  const text = readOr(join(group, PROCESSES), undefined)
   if (text === undefined) return undefined
   const pids = text.split('\n').filter(Boolean).map(Number)
   return [...pids, ...listSubgroups(group).flatMap(name => listGroupPids(join(group, name)) ?? [])]

@@ -18,8 +18,14 @@ test('version 1: each tree with what it limits, and where ours may be, the best 
       version: 1,
       controllers: ['memory'],
       candidates: ['/sys/fs/cgroup/memory', '/sys/fs/cgroup/memory/user', '/sys/fs/cgroup/memory/user/one'],
+      own: '/sys/fs/cgroup/memory/user/one',
     },
-    { version: 1, controllers: ['cpu', 'cpuacct'], candidates: ['/sys/fs/cgroup/cpu,cpuacct'] },
+    {
+      version: 1,
+      controllers: ['cpu', 'cpuacct'],
+      candidates: ['/sys/fs/cgroup/cpu,cpuacct'],
+      own: '/sys/fs/cgroup/cpu,cpuacct',
+    },
   ])
 })
 
@@ -34,6 +40,7 @@ test('version 2: one tree', () => {
         '/sys/fs/cgroup/system.slice',
         '/sys/fs/cgroup/system.slice/clusters.service',
       ],
+      own: '/sys/fs/cgroup/system.slice/clusters.service',
     },
   ])
 })
@@ -44,8 +51,12 @@ test('in a container that sees a part of the tree, only what is in that part', (
     '/sys/fs/cgroup',
     '/sys/fs/cgroup/inner',
   ])
-  expect(findHierarchies(mounts, '0::/docker/abc\n')[0]?.candidates).toEqual(['/sys/fs/cgroup'])
-  expect(findHierarchies(mounts, '0::/elsewhere\n')[0]?.candidates).toEqual(['/sys/fs/cgroup'])
+  expect(findHierarchies(mounts, '0::/docker/abc\n')).toMatchObject([
+    { candidates: ['/sys/fs/cgroup'], own: '/sys/fs/cgroup' },
+  ])
+  expect(findHierarchies(mounts, '0::/elsewhere\n')).toMatchObject([
+    { candidates: ['/sys/fs/cgroup'], own: undefined },
+  ])
 })
 
 test('no place with a space in it: a shell is told it in a list', () => {

@@ -11,6 +11,8 @@ export interface Hierarchy {
   /** Version 1: what this tree can limit. Version 2 has one tree, and says itself what it can limit. */
   readonly controllers: readonly Controller[]
   readonly candidates: readonly string[]
+  /** The group of this process, when it is in what is mounted. */
+  readonly own: string | undefined
 }
 
 /** `mountInfo`: /proc/self/mountinfo. `ownGroups`: /proc/self/cgroup. */
@@ -21,8 +23,9 @@ export function findHierarchies(mountInfo: string, ownGroups: string): Hierarchy
     const { version, options, root, path } = mount
     const controllers = version === 2 ? [] : CONTROLLERS.filter(controller => options.includes(controller))
     if (version === 1 && controllers.length === 0) return []
-    const own = findOwnGroup(ownGroups, controllers)
-    return [{ version, controllers, candidates: listCandidates(path, root, own) }]
+    const inside = stripRoot(findOwnGroup(ownGroups, controllers), root)
+    const own = inside === undefined ? undefined : join(path, inside)
+    return [{ version, controllers, candidates: listCandidates(path, own), own }]
   })
 }
 
@@ -57,19 +60,16 @@ function findOwnGroup(ownGroups: string, controllers: readonly Controller[]): st
   return undefined
 }
 
-function listCandidates(mountPath: string, root: string, own: string | undefined): string[] {
-  const paths = [mountPath]
-  const inside = own === undefined ? undefined : stripRoot(own, root)
-  if (inside !== undefined && inside !== '/') {
-    const path = join(mountPath, inside)
-    // Beside ourselves rather than inside: what limits us need not limit the workers.
-    paths.push(dirname(path), path)
-  }
+function listCandidates(mountPath: string, own: string | undefined): string[] {
+  // Beside ourselves rather than inside: what limits us need not limit the workers.
+  const paths = own === undefined || own === mountPath ? [mountPath] : [mountPath, dirname(own), own]
   return [...new Set(paths)].filter(path => !/[\s\\]/.test(path))
 }
 
-function stripRoot(path: string, root: string): string | undefined {
+/** Without a slash at its end. */
+function stripRoot(path: string | undefined, root: string): string | undefined {
+  if (path === undefined) return undefined
+  if (path === root) return ''
   if (root === '/') return path
-  if (path === root) return '/'
   return path.startsWith(`${root}/`) ? path.slice(root.length) : undefined
 }

@@ -171,6 +171,10 @@ export class LocalLauncher implements Launcher {
     }
   }
 
+  warmUp(): void {
+    this.#cgroups.rouse()
+  }
+
   async launch(workers: readonly WorkerSpec[]): Promise<readonly LaunchOutcome[]> {
     const now = this.#options.clock()
     for (const { id } of workers) {

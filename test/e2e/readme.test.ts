@@ -28,7 +28,9 @@ function listBlocks(markdown: string): { readonly language: string; readonly tex
 }
 
 describe.skipIf(process.platform !== 'linux')('the first cluster of README.md', () => {
-  const blocks = listBlocks(sectionOf(read('README.md'), 'A first cluster'))
+  const blocks = ['A first cluster', 'Log out'].flatMap(heading =>
+    listBlocks(sectionOf(read('README.md'), heading)),
+  )
   const scripts = blocks.filter((_, index) => index % 2 === 0)
   const outputs = blocks.filter((_, index) => index % 2 === 1)
 

@@ -14,6 +14,7 @@ const onPostgres = 'test/postgres/**/*.test.ts'
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/after-each-file.ts'],
     // Two for each core: most tests wait for a process, a clock or a disk.
     maxWorkers: availableParallelism() * 2,
     // To load the application anew for each file was a third of all time; the files leave nothing behind in it.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { Caller, type Answer } from './caller.ts'
 import { authTokenOf, getCsrf, logIn as logInWith } from './log-in.ts'
 
@@ -24,14 +24,14 @@ type Settings = Readonly<Record<string, string>>
 const children = new Set<ChildProcess>()
 const folders: string[] = []
 
-// What a test starts ends with its file, however the test ends.
-afterAll(async () => {
+/** What a test starts ends with its file, however the test ends. */
+export async function endSpawned(): Promise<void> {
   for (const child of children) {
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+}
 // An afterAll of the test itself that throws keeps the one above from running.
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL')

@@ -3,13 +3,20 @@ import { CLUSTER_REASONS } from './cluster.ts'
 import { describeDuration, endedByItself, explainEnd, toClusterReason, WORKER_END_REASONS } from './worker.ts'
 
 const end = (fields: Partial<Parameters<typeof explainEnd>[0]>) =>
-  explainEnd({ exitCode: null, signal: null, ranMs: null, ...fields })
+  explainEnd({ exitCode: null, signal: null, ranMs: null, isToldTo: false, ...fields })
 
 test.each([
   ['completed', 'ended with exit code 0 after 3 s', { exitCode: 0, ranMs: 3000 }],
   ['completed', 'ended with exit code 0', { exitCode: 0 }],
   ['worker_exited', 'ended with exit code 3 after 61 s', { exitCode: 3, ranMs: 61_000 }],
-  ['worker_exited', 'was ended by the signal SIGKILL after 0.1 s', { signal: 'SIGKILL', ranMs: 100 }],
+  [
+    'worker_exited',
+    'was ended by the signal SIGKILL after 0.1 s, which this server did not send: somebody on that machine did, or the system itself',
+    { signal: 'SIGKILL', ranMs: 100 },
+  ],
+  ['worker_exited', 'was ended by the signal SIGSEGV: a fault in its program', { signal: 'SIGSEGV' }],
+  ['worker_exited', 'was ended by the signal SIGKILL', { signal: 'SIGKILL', isToldTo: true }],
+  ['worker_exited', 'was ended by the signal SIGUSR1', { signal: 'SIGUSR1' }],
   ['worker_lost', 'ended after 5 s; nobody knows how', { ranMs: 5000 }],
   ['worker_exited', 'ended with exit code 127 after 5 s', { exitCode: 127, ranMs: 5000 }],
   ['worker_exited', 'ended with exit code 127', { exitCode: 127 }],

@@ -70,6 +70,8 @@ export interface ProgramEnd {
   readonly signal: string | null
   /** How long it ran, in milliseconds; `null` when nobody knows. */
   readonly ranMs: number | null
+  /** We told it to end before it did. */
+  readonly isToldTo: boolean
 }
 
 /** A shell says with these that it could not begin a program. */
@@ -77,14 +79,20 @@ const NOT_FOUND_CODES = [126, 127]
 /** A program that has run for longer was there. */
 const NOT_FOUND_WITHIN_MS = 5000
 
+const OF_OTHERS = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT']
+/** A program gets these for what it did itself. */
+const OF_FAULTS = ['SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGABRT', 'SIGSYS', 'SIGTRAP']
+
 /** Why a worker ended whose engine knows no better, and what happened in words that follow its name. */
-export function explainEnd({ exitCode, signal, ranMs }: ProgramEnd): {
+export function explainEnd({ exitCode, signal, ranMs, isToldTo }: ProgramEnd): {
   reason: WorkerEndReason
   message: string
 } {
   const after = ranMs === null ? '' : ` after ${describeDuration(ranMs)}`
-  if (signal !== null)
-    return { reason: 'worker_exited', message: `was ended by the signal ${signal}${after}` }
+  if (signal !== null) {
+    const origin = isToldTo ? '' : explainSignal(signal)
+    return { reason: 'worker_exited', message: `was ended by the signal ${signal}${after}${origin}` }
+  }
   if (exitCode === null) return { reason: 'worker_lost', message: `ended${after}; nobody knows how` }
   if (exitCode === 0) return { reason: 'completed', message: `ended with exit code 0${after}` }
   if (NOT_FOUND_CODES.includes(exitCode) && ranMs !== null && ranMs < NOT_FOUND_WITHIN_MS) {
@@ -97,6 +105,14 @@ export function explainEnd({ exitCode, signal, ranMs }: ProgramEnd): {
     }
   }
   return { reason: 'worker_exited', message: `ended with exit code ${exitCode}${after}` }
+}
+
+/** Where one comes from that this server did not send. */
+function explainSignal(signal: string): string {
+  if (OF_OTHERS.includes(signal)) {
+    return ', which this server did not send: somebody on that machine did, or the system itself'
+  }
+  return OF_FAULTS.includes(signal) ? ': a fault in its program' : ''
 }
 
 /** Such as "0.4 s", "12 s", "5 min" and "3 h". */

@@ -86,10 +86,13 @@ const messages = rows([
     ],
   ],
   [
-    'Worker 0 failed 5 times in a row. The last time: Worker 0 ended with exit code 3.',
+    'Worker 0 failed 5 times in a row. The last time: Worker 0 ended with exit code 3. GET /clusters/1/logs?worker=0 shows its output.',
     [cluster('running', [failed(0, { attempt: 5 })])],
   ],
-  ['Worker 0 ended with exit code 3.', [cluster('running', [failed(0)], { runtime: 'command' })]],
+  [
+    'Worker 0 ended with exit code 3. GET /clusters/1/logs?worker=0 shows its output.',
+    [cluster('running', [failed(0)], { runtime: 'command' })],
+  ],
   [
     'Its worker ended with exit code 0.',
     [cluster('running', [failed(0, { reason: 'completed' })], { runtime: 'command' })],

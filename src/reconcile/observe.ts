@@ -86,6 +86,7 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
     exitCode: end.exitCode,
     signal: end.signal,
     ranMs: end.startedAt === null ? null : end.endedAt.getTime() - end.startedAt.getTime(),
+    isToldTo: worker.status === 'stopping',
   })
   const startedAt = end.startedAt === null ? null : toTimestamp(end.startedAt)
   return {

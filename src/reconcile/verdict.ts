@@ -41,7 +41,7 @@ export function judge(
     judgeLifetime(cluster, around.now) ??
     judgeIdleness(cluster, around.now, around.probe) ??
     judgeScheduler(seats) ??
-    (runtime.restart === 'never' ? judgeEnds(cluster, seats) : judgeFailures(seats, around.now)) ??
+    (runtime.restart === 'never' ? judgeEnds(cluster, seats) : judgeFailures(cluster, seats, around.now)) ??
     judgeStart(cluster, seats, runtime, around)
   )
 }
@@ -75,7 +75,8 @@ function judgeEnds(cluster: RecordedCluster, seats: readonly SeenWorker[]): Verd
     ({ reason }) => reason !== null && endedByItself(reason) && reason !== 'completed',
   )
   if (failed?.reason !== undefined && failed.reason !== null) {
-    return { reason: toClusterReason(failed.reason), message: describeEnd(failed) }
+    const hint = failed.reason === 'worker_exited' ? ` ${hintAtLogs(cluster.id, failed)}` : ''
+    return { reason: toClusterReason(failed.reason), message: `${describeEnd(failed)}${hint}` }
   }
   const workers = wanted.filter(({ role }) => role === 'worker')
   const isComplete =
@@ -94,7 +95,11 @@ function judgeScheduler(seats: readonly SeenWorker[]): Verdict | undefined {
     : undefined
 }
 
-function judgeFailures(seats: readonly SeenWorker[], now: Date): Verdict | undefined {
+function judgeFailures(
+  { id }: RecordedCluster,
+  seats: readonly SeenWorker[],
+  now: Date,
+): Verdict | undefined {
   const missing = seats.find(({ reason }) => reason === 'program_not_found')
   if (missing !== undefined) return { reason: 'program_not_found', message: describeEnd(missing) }
   const looping = seats.find(
@@ -110,7 +115,9 @@ function judgeFailures(seats: readonly SeenWorker[], now: Date): Verdict | undef
   }
   return {
     reason: 'crash_loop',
-    message: `${nameOf(looping)} failed ${MAX_ATTEMPTS} times in a row. The last time: ${describeEnd(looping)}`,
+    message:
+      `${nameOf(looping)} failed ${MAX_ATTEMPTS} times in a row. ` +
+      `The last time: ${describeEnd(looping)} ${hintAtLogs(id, looping)}`,
   }
 }
 
@@ -141,7 +148,7 @@ function judgeStart(
   const who = hasScheduler ? 'Its scheduler and workers were not' : 'Not all its workers were'
   const within = describeDuration(runtime.startTimeoutSeconds * SECOND_MS)
   const counted = `${probe?.readyWorkers ?? 0} of ${cluster.workers} workers were ready.`
-  const hint = hintAtLogs(cluster.id, hasScheduler ? 'scheduler' : '0')
+  const hint = hintAtLogs(cluster.id, { role: hasScheduler ? 'scheduler' : 'worker', seat: 0 })
   return {
     reason: 'start_timeout',
     message: `${who} ready within ${within} of their start. ${probe?.problem ?? counted} ${hint}`,
@@ -173,6 +180,7 @@ function nameOf({ role, seat }: SeenWorker): string {
   return role === 'scheduler' ? 'The scheduler' : `Worker ${seat}`
 }
 
-function hintAtLogs(clusterId: number, worker: string): string {
+function hintAtLogs(clusterId: number, { role, seat }: Pick<SeenWorker, 'role' | 'seat'>): string {
+  const worker = role === 'scheduler' ? role : seat
   return `GET /clusters/${clusterId}/logs?worker=${worker} shows its output.`
 }

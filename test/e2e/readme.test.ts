@@ -90,6 +90,7 @@ function comparable(output: string): string {
     .replace(/"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"/g, '"(time)"')
     .replace(/"id":\d+/g, '"id":(id)')
     .replace(/"cluster-\d+"/g, '"cluster-(id)"')
+    .replace(/\/clusters\/\d+/g, '/clusters/(id)')
     .replace(/after [\d.]+ s/g, 'after (time)')
     .replace(/\s*\n\s*/g, '')
 }

@@ -94,17 +94,17 @@ describe.skipIf(!isLinux)('a cluster on the engine local tells why it does not r
     [
       'exits at once',
       command('sh', '-c', 'echo no config >&2; exit 1'),
-      /^failed, worker_exited: Worker 0 ended with exit code 1 after 0(\.\d)? s\. Its last output: no config\.$/,
+      /^failed, worker_exited: Worker 0 ended with exit code 1 after 0(\.\d)? s\. Its last output: no config\. GET \/clusters\/\d+\/logs\?worker=0 shows its output\.$/,
     ],
     [
       'exits with 3 after a while',
       command('sh', '-c', 'echo step 1; sleep 2; echo step 2; exit 3'),
-      /^failed, worker_exited: Worker 0 ended with exit code 3 after 2(\.\d)? s\. Its last output: step 2\.$/,
+      /^failed, worker_exited: Worker 0 ended with exit code 3 after 2(\.\d)? s\. Its last output: step 2\. GET \/clusters\/\d+\/logs\?worker=0 shows its output\.$/,
     ],
     [
       'killed by a signal',
       command('sh', '-c', 'kill -SEGV $$'),
-      /^failed, worker_exited: Worker 0 was ended by the signal SIGSEGV after /,
+      /^failed, worker_exited: Worker 0 was ended by the signal SIGSEGV after .* s: a fault in its program\. GET /,
     ],
   ])('%s', async (_name, fields, words) => {
     const { id } = await started.alice.createCluster(fields)
@@ -138,7 +138,7 @@ describe.skipIf(!isLinux)('a cluster on the engine local tells why it does not r
     async () => {
       const { id } = await started.alice.createCluster({ runtime: 'crashing' })
       expect(told(await waitFor(started.alice, id, 'failed'))).toMatch(
-        /^failed, crash_loop: Worker 0 failed 5 times in a row\. The last time: Worker 0 ended with exit code 7 after 0(\.\d)? s\. Its last output: boom\.$/,
+        /^failed, crash_loop: Worker 0 failed 5 times in a row\. The last time: Worker 0 ended with exit code 7 after 0(\.\d)? s\. Its last output: boom\. GET \/clusters\/\d+\/logs\?worker=0 shows its output\.$/,
       )
     },
     LONG_MS,
@@ -234,7 +234,7 @@ test.skipIf(!isLinux)('lost while the server was down', async () => {
     'failed, worker_lost: Worker 0 is gone, and the engine does not know how it ended: it may have been removed by hand.',
   )
   expect(told(await waitFor(again, ended.id, 'failed'))).toMatch(
-    /^failed, worker_exited: Worker 0 ended with exit code 4 after 1(\.\d)? s\. Its last output: bye\.$/,
+    /^failed, worker_exited: Worker 0 ended with exit code 4 after 1(\.\d)? s\. Its last output: bye\. GET \/clusters\/\d+\/logs\?worker=0 shows its output\.$/,
   )
   expect((await again.get(`/clusters/${ended.id}/logs`)).text).toBe('bye\n')
   await second.stop()

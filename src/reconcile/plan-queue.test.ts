@@ -11,6 +11,7 @@ import {
   type Around,
 } from '../../test/support/snapshots.ts'
 import type { RecordedCluster } from './snapshot.ts'
+import { portsOf } from './spec.ts'
 
 /** Several clusters beside each other, above all where they wait for room, as a table. */
 type Row = [name: string, recorded: RecordedCluster[], around: Around, planned: string[]]
@@ -37,6 +38,9 @@ const waits = (id: number) => `cluster ${id} stays pending: waiting_for_capacity
 const cpus = (count: number): Around => ({ capacity: { cpus: count, memory: Infinity } })
 const loses = (id: number, fields: Partial<RecordedCluster['seats'][number]>) =>
   cluster('running', [failed(0, { id: idOf(0, id), clusterId: id, ...fields })], { id, readyWorkers: 0 })
+
+/** The port follows from the scheduler's id. */
+const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler', 2), ['scheduler_port', 'http_port'])['scheduler_port']}`
 
 const queue: Row[] = rows([
   [
@@ -138,6 +142,31 @@ const queue: Row[] = rows([
     ],
   ],
   [
+    'also those behind a cluster that waits for the very room',
+    [
+      running(1, 1, { workers: 2, readyWorkers: 1 }),
+      cluster('starting', [worker('scheduler', 'started', { id: idOf('scheduler', 2), clusterId: 2 })], {
+        ...{ id: 2, runtime: 'dask', workers: 1, message: '0 of 1 workers are ready.' },
+        address: ADDRESS,
+      }),
+    ],
+    { ...cpus(3), shows: { ...shows(1, 1), [idOf('scheduler', 2)]: 'started' } },
+    ['cluster 1 stays running: waiting_for_capacity', 'launch worker-0@2'],
+  ],
+  [
+    'it has grown meanwhile beyond what there is: it queues, and nobody gets its room',
+    [
+      running(1, 1),
+      cluster('starting', [worker('scheduler', 'started', { id: idOf('scheduler', 2), clusterId: 2 })], {
+        ...{ id: 2, runtime: 'dask', workers: 4 },
+        address: ADDRESS,
+      }),
+      pending(3, { cpus: 0.1 }),
+    ],
+    { ...cpus(5), shows: { ...shows(1, 1), [idOf('scheduler', 2)]: 'started' } },
+    ['cluster 2 stays starting: waiting_for_capacity', waits(3)],
+  ],
+  [
     'the room of a worker that failed is kept for the one in its place',
     [loses(1, { endedAt: ago(0.5) }), pending(2)],
     cpus(1),
@@ -148,6 +177,38 @@ const queue: Row[] = rows([
     [loses(1, { endedAt: ago(1) }), pending(2)],
     cpus(1),
     ['launch worker-0@1, attempt 2', 'cluster 1 stays running: worker_lost', waits(2)],
+  ],
+  [
+    'and so it does behind a cluster that waits for the very room',
+    [running(1, 1, { workers: 2, readyWorkers: 1 }), loses(2, { endedAt: ago(1) })],
+    { ...cpus(2), shows: shows(1, 1) },
+    [
+      'cluster 1 stays running: waiting_for_capacity',
+      'launch worker-0@2, attempt 2',
+      'cluster 2 stays running: worker_lost',
+    ],
+  ],
+  [
+    'it does not wait for the room by which its own cluster grows either',
+    [
+      cluster('running', [failed(0, { endedAt: ago(1) })], { workers: 2, readyWorkers: 0 }),
+      running(2, 1),
+      pending(3, { cpus: 0.1 }),
+    ],
+    { ...cpus(2), shows: shows(2, 1) },
+    ['launch worker-0@1, attempt 2', 'cluster 1 stays running: worker_lost', waits(3)],
+  ],
+  [
+    'a pass launches at most 256, also of those that have room',
+    [
+      cluster(
+        'running',
+        Array.from({ length: 300 }, (_, seat) => failed(seat, { endedAt: ago(1), attempt: 0 })),
+        { workers: 301, readyWorkers: 0 },
+      ),
+    ],
+    cpus(300),
+    ['launch 256 from worker-0@1', 'cluster 1 stays running: worker_lost'],
   ],
   [
     'the room of a scheduler that failed, and of its workers, is kept as well',

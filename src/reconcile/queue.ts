@@ -48,42 +48,73 @@ export function admit(
   maxLaunches: number,
 ): ReadonlyMap<number, Admission> {
   const admissions = new Map<number, Admission>()
+  const reserved = findReserved(candidates, capacity)
   let left = maxLaunches
-  let used = candidates.reduce((sum, candidate) => add(sum, held(candidate)), { cpus: 0, memory: 0 })
+  const launch = (wanted: readonly Wanted[]) => {
+    const launches = wanted.slice(0, left)
+    left -= launches.length
+    return launches
+  }
+  let used = candidates.reduce((sum, candidate) => add(sum, held(candidate)), NOTHING)
   let waitingCount = 0
   for (const candidate of candidates) {
-    if (candidate.wanted.length === 0) continue
-    const needs = needsOf(candidate)
-    if (capacity !== undefined && (waitingCount > 0 || !fits(add(used, needs), capacity))) {
-      // There is less room by now than when it was asked for: nobody need wait behind it.
-      const isPossible = fits(candidate.whole, capacity)
-      const wanted = isPossible ? needs : candidate.whole
-      const waiting = { needs: wanted, used, capacity, before: waitingCount, isPossible }
-      admissions.set(candidate.clusterId, { launches: [], waiting })
-      if (isPossible) waitingCount += 1
+    const { clusterId, wanted, whole } = candidate
+    if (wanted.length === 0) continue
+    // Room that is kept for one is nobody else's: to let it queue for that would leave both waiting for ever.
+    const hasPlace = ({ hasRoom }: Wanted) => hasRoom || reserved.has(clusterId)
+    const queuing = wanted.filter(each => !hasPlace(each))
+    const needs = needsOf(candidate, queuing)
+    const isAdmitted = capacity === undefined || (waitingCount === 0 && fits(add(used, needs), capacity))
+    if (queuing.length === 0 || isAdmitted) {
+      used = add(used, needs)
+      admissions.set(clusterId, { launches: launch(wanted), waiting: undefined })
       continue
     }
-    used = add(used, needs)
-    const launches = candidate.wanted.slice(0, left)
-    left -= launches.length
-    admissions.set(candidate.clusterId, { launches, waiting: undefined })
+    // There is less room by now than when it was asked for: nobody need wait behind it.
+    const isPossible = fits(whole, capacity)
+    const waiting = { needs: isPossible ? needs : whole, used, capacity, before: waitingCount, isPossible }
+    admissions.set(clusterId, { launches: launch(wanted.filter(hasPlace)), waiting })
+    if (isPossible) waitingCount += 1
   }
   return admissions
 }
 
-/** What it has already, in the sum that others compete with. */
-function held({ sitting, whole, isReserved }: Candidate): Size {
-  return isReserved ? whole : sitting.reduce(add, { cpus: 0, memory: 0 })
+/** Whose room is kept and still enough: not when it has grown meanwhile beyond what there is. */
+function findReserved(candidates: readonly Candidate[], capacity: Size | undefined): ReadonlySet<number> {
+  const reserved = new Set<number>()
+  let used = candidates.reduce((sum, { sitting }) => add(sum, sumOf(sitting)), NOTHING)
+  for (const { clusterId, sitting, whole, isReserved } of candidates) {
+    if (!isReserved) continue
+    const withIt = add(used, subtract(whole, sumOf(sitting)))
+    if (capacity !== undefined && !fits(withIt, capacity)) continue
+    used = withIt
+    reserved.add(clusterId)
+  }
+  return reserved
 }
 
-function needsOf({ wanted, whole, hasBegun, isReserved }: Candidate): Size {
-  if (isReserved) return { cpus: 0, memory: 0 }
-  if (!hasBegun) return whole
-  return wanted.flatMap(({ hasRoom, size }) => (hasRoom ? [] : [size])).reduce(add, { cpus: 0, memory: 0 })
+/** What it has already, in the sum that others compete with. */
+function held({ sitting, whole, isReserved }: Candidate): Size {
+  return isReserved ? whole : sumOf(sitting)
+}
+
+function needsOf({ whole, hasBegun, isReserved }: Candidate, queuing: readonly Wanted[]): Size {
+  if (isReserved) return NOTHING
+  return hasBegun ? sumOf(queuing.map(({ size }) => size)) : whole
+}
+
+const NOTHING: Size = { cpus: 0, memory: 0 }
+
+function sumOf(sizes: readonly Size[]): Size {
+  return sizes.reduce(add, NOTHING)
 }
 
 function add(a: Size, b: Size): Size {
   return { cpus: a.cpus + b.cpus, memory: a.memory + b.memory }
+}
+
+function subtract(a: Size, b: Size): Size {
+  return { cpus: a.cpus - b.cpus, memory: a.memory - b.memory }
 }
 
 function fits(sum: Size, capacity: Size): boolean {

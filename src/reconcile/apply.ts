@@ -38,6 +38,8 @@ export interface RecordedLaunch {
 /** What came of it. */
 export interface Recorded {
   readonly launches: readonly RecordedLaunch[]
+  /** Nothing of them is recorded, for their clusters have changed meanwhile, or could not be recorded. */
+  readonly skipped: readonly Step[]
   /** Something was recorded, so that it is worth to look again. */
   readonly isChange: boolean
 }
@@ -59,11 +61,14 @@ const ROWS_PER_TRANSACTION = 300
  */
 export async function record(database: Database, steps: readonly Step[], around: Around): Promise<Recorded> {
   const launches: RecordedLaunch[] = []
+  const recorded = new Set<Step>()
   let failed = 0
   const waiting = chunk(steps)
   for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
     try {
-      launches.push(...(await recordTogether(database, some, around)))
+      const together = await recordTogether(database, some, around)
+      launches.push(...together.launches)
+      for (const step of together.steps) recorded.add(step)
     } catch (error) {
       if (error instanceof LeaseLost || error instanceof Unavailable) throw error
       // One cluster that cannot be recorded must not hold up the others, in this pass and in each to come.
@@ -75,14 +80,17 @@ export async function record(database: Database, steps: readonly Step[], around:
     }
     await nextTurn()
   }
-  return { launches, isChange: failed < steps.length }
+  const skipped = steps.filter(step => !recorded.has(step))
+  return { launches, skipped, isChange: failed < steps.length }
 }
 
-function recordTogether(
-  database: Database,
-  steps: readonly Step[],
-  around: Around,
-): Promise<RecordedLaunch[]> {
+interface Together {
+  readonly launches: readonly RecordedLaunch[]
+  /** Those that were not skipped. */
+  readonly steps: readonly Step[]
+}
+
+function recordTogether(database: Database, steps: readonly Step[], around: Around): Promise<Together> {
   return database.transaction(async trx => {
     if (!(await holdsLease(trx, database.dialect, around.lease))) {
       throw new LeaseLost('another server has the lease')
@@ -113,7 +121,7 @@ async function recordSome(
   steps: readonly Step[],
   outputs: ReadonlyMap<string, KeptOutput>,
   now: Timestamp,
-): Promise<RecordedLaunch[]> {
+): Promise<Together> {
   // Users before clusters before counters: every transaction locks in this order.
   const ending = steps.filter(({ change }) => change !== undefined && !isLive(change.status))
   const uses = await lockUseOfAll(
@@ -155,7 +163,7 @@ async function recordSome(
   }
   const changes = current.flatMap(({ change }) => (change === undefined ? [] : [change]))
   await changeClusters(trx, dialect, { changes, clusters, uses, now })
-  return launches
+  return { launches, steps: current }
 }
 
 interface Changing {

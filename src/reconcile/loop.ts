@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import type { Runtime } from '../domain/runtime.ts'
-import type { EngineFacts, Launcher, WorkerSpec } from '../launchers/launcher.ts'
+import type { EngineFacts, Handle, Launcher, WorkerSpec } from '../launchers/launcher.ts'
 import { SECOND_MS, toTimestamp, type Clock } from '../lib/clock.ts'
 import { LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
 import { LeaseHolder } from './lease-holder.ts'
@@ -179,29 +179,36 @@ export class Reconciler {
   /** Keeps outputs, records, and only then touches the engine. */
   async #apply({ steps, terminations }: Plan, snapshot: Snapshot): Promise<boolean> {
     const { database, launcher, clock, onError } = this.#options
-    let isChange = false
-    if (steps.length > 0) {
-      const outputs = await readOutputs(
-        launcher,
-        steps.flatMap(step => step.outputs),
-      )
-      const recorded = await record(database, steps, {
-        outputs,
-        lease: this.#lease,
-        clock,
-        onError,
-      })
-      ;({ isChange } = recorded)
-      if (isChange) database.announceChange()
-      await this.#launch(recorded.launches, snapshot)
+    if (steps.length === 0) {
+      await this.#terminate([...terminations.values()])
+      return false
     }
-    if (terminations.length === 0) return isChange
+    const outputs = await readOutputs(
+      launcher,
+      steps.flatMap(step => step.outputs),
+    )
+    const recorded = await record(database, steps, {
+      outputs,
+      lease: this.#lease,
+      clock,
+      onError,
+    })
+    if (recorded.isChange) database.announceChange()
+    await this.#launch(recorded.launches, snapshot)
+    // The engine forgets whom it clears: how it ended has to be recorded before.
+    const unrecorded = new Set(recorded.skipped.flatMap(({ closings }) => closings.map(({ id }) => id)))
+    await this.#terminate([...terminations].flatMap(([id, handle]) => (unrecorded.has(id) ? [] : [handle])))
+    return recorded.isChange
+  }
+
+  async #terminate(handles: readonly Handle[]): Promise<void> {
+    if (handles.length === 0) return
+    const { launcher, onError } = this.#options
     const startedAt = performance.now()
-    await launcher.terminate(terminations).catch((error: unknown) => {
+    await launcher.terminate(handles).catch((error: unknown) => {
       onError('the engine did not end workers; it is asked again', error)
     })
     this.#engineMs += performance.now() - startedAt
-    return isChange
   }
 
   async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {

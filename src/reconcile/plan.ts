@@ -13,8 +13,8 @@ import type { RecordedCluster, Snapshot } from './snapshot.ts'
 /** What is to be done so that what runs becomes what is recorded. Pure: from one snapshot, without any input. */
 export interface Plan {
   readonly steps: readonly Step[]
-  /** Workers to be ended or cleared. */
-  readonly terminations: readonly Handle[]
+  /** Workers to be ended or cleared; those that a step closes only when that is recorded. */
+  readonly terminations: ReadonlyMap<WorkerId, Handle>
   /** When something is due by the clock alone, in milliseconds since 1970. */
   readonly nextAtMs: number | undefined
 }
@@ -105,19 +105,19 @@ function toStep(decision: Decision, admission: Admission | undefined, snapshot: 
 }
 
 /** Whoever is not wanted any more, whoever is to be cleared, and what nothing recorded claims. */
-function listTerminations(decisions: readonly Decision[], { look }: Snapshot): Handle[] {
-  if (look.kind === 'unreachable') return []
+function listTerminations(decisions: readonly Decision[], { look }: Snapshot): ReadonlyMap<WorkerId, Handle> {
+  const handles = new Map<WorkerId, Handle>()
+  if (look.kind === 'unreachable') return handles
   const claimed = new Set<WorkerId>()
-  const handles = new Set<Handle>()
   for (const { observations, unwanted } of decisions) {
     for (const { seen, terminate } of observations) {
       if (seen.status !== 'ended') claimed.add(seen.id)
       const handle = unwanted.has(seen.id) ? look.workers.get(seen.id)?.handle : terminate
-      if (handle !== undefined) handles.add(handle)
+      if (handle !== undefined) handles.set(seen.id, handle)
     }
   }
-  for (const { id, handle } of look.workers.values()) if (!claimed.has(id)) handles.add(handle)
-  return [...handles]
+  for (const { id, handle } of look.workers.values()) if (!claimed.has(id)) handles.set(id, handle)
+  return handles
 }
 
 function findNext(decisions: readonly Decision[]): number | undefined {

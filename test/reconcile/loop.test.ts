@@ -177,6 +177,54 @@ test('the last output of a worker is kept before it is cleared, and said in its 
   expect(outputs.map(({ output }) => Buffer.from(output).toString())).toEqual([worker.output])
 })
 
+/** Of all workers of all clusters: how they ended, and what they printed. */
+async function readEnds() {
+  const { reads } = world.database
+  const workers = await reads.selectFrom('workers').select(['reason', 'exit_code']).execute()
+  const outputs = await reads.selectFrom('outputs').select('output').execute()
+  return { workers, outputs: outputs.map(({ output }) => Buffer.from(output).toString()) }
+}
+
+test('what is decided anew, for it was stopped meanwhile, clears nobody whose end is not recorded', async () => {
+  const id = await world.create({ runtime: 'command' })
+  await world.startServer().settle()
+  for (const { spec } of world.launcher.of(id)) world.launcher.end(spec.id, { exitCode: 3 })
+  let isFirst = true
+  const mortal = new Mortal(undefined, async step => {
+    if (mortal.steps[step] !== 'transaction' || !isFirst) return
+    isFirst = false
+    await world.lifecycle.stop(world.user, id)
+  })
+  await world.startServer({ database: mortal.database(world.database) }).settle()
+  expect(await statusOf(id)).toBe('stopped')
+  expect(await readEnds()).toEqual({
+    workers: [{ reason: 'worker_exited', exit_code: 3 }],
+    outputs: [`worker 0 of cluster ${id}\n`],
+  })
+})
+
+test('what could not be recorded clears nobody either', async () => {
+  const id = await world.create({ runtime: 'command' })
+  await world.startServer().settle()
+  for (const { spec } of world.launcher.of(id)) world.launcher.end(spec.id, { exitCode: 3 })
+  let isFull = true
+  const { database } = world
+  const full: Database = {
+    ...database,
+    transaction: work =>
+      isFull ? Promise.reject(new Error('the disk is full')) : database.transaction(work),
+  }
+  const reconciler = world.startServer({ database: full })
+  await reconciler.settle()
+  isFull = false
+  await reconciler.settle()
+  expect(world.errors).toEqual([new Error('the disk is full')])
+  expect(await readEnds()).toEqual({
+    workers: [{ reason: 'worker_exited', exit_code: 3 }],
+    outputs: [`worker 0 of cluster ${id}\n`],
+  })
+})
+
 test('nothing is launched before it is known what the engine can do', async () => {
   const id = await world.create()
   const reconciler = world.startServer({ facts: () => undefined })

@@ -135,7 +135,8 @@ export function daskSeats(count: number, scheduler: RecordedWorker = worker('sch
 
 /** What is planned, in sentences: workers by their ids, launches by seat and attempt. */
 export function tell(planned: Plan): string[] {
-  return [...planned.steps.flatMap(tellStep), ...planned.terminations.map(handle => `terminate ${handle}`)]
+  const terminations = [...planned.terminations.values()]
+  return [...planned.steps.flatMap(tellStep), ...terminations.map(handle => `terminate ${handle}`)]
 }
 
 export const planFor = (clusters: readonly RecordedCluster[], around: Around = {}): Plan =>

@@ -1,27 +1,17 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/database.ts'
 import type { Runtime } from '../domain/runtime.ts'
+import type { WorkerId } from '../domain/worker.ts'
 import type { EngineFacts, Handle, Launcher, WorkerSpec } from '../launchers/launcher.ts'
-import { SECOND_MS, toTimestamp, type Clock } from '../lib/clock.ts'
+import { toTimestamp, type Clock } from '../lib/clock.ts'
 import { LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { readOutputs } from './outputs.ts'
+import { pausesAfter } from './pauses.ts'
 import { planInSteps, type Plan } from './plan.ts'
 import { Prober } from './probe.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { buildSpec } from './spec.ts'
-
-/** Without a change a pass is made so often, for what nobody announces. */
-const INTERVAL_MS = SECOND_MS
-/** A pass that nothing asked for takes at most a hundredth of the time. */
-const IDLE_REST = 99
-/**
- * Passes that something asked for rest for half of what they took of this process, once that can be felt. The time
- * of the engine's calls is not ours.
- */
-const BUSY_REST = 0.5
-const FELT_MS = 50
-const FAILED_REST_MS = [SECOND_MS, 2 * SECOND_MS, 5 * SECOND_MS, 10 * SECOND_MS]
 
 export interface ReconcilerOptions {
   readonly database: Database
@@ -122,10 +112,9 @@ export class Reconciler {
         failures += 1
       }
       const ms = performance.now() - startedAt
-      const ownMs = ms - this.#engineMs
-      const failedMs = failures === 0 ? 0 : (FAILED_REST_MS[failures - 1] ?? FAILED_REST_MS.at(-1) ?? 0)
-      await this.#rest(Math.max(failedMs, ownMs > FELT_MS ? ownMs * BUSY_REST : 0))
-      await this.#waitForWake(Math.max(INTERVAL_MS, ms * IDLE_REST), nextAtMs)
+      const { restMs, waitMs } = pausesAfter({ ms, engineMs: this.#engineMs, failures })
+      await this.#rest(restMs)
+      await this.#waitForWake(waitMs, nextAtMs)
     }
   }
 
@@ -163,7 +152,11 @@ export class Reconciler {
     const { database, launcher, runtimes, facts, clock, onPass } = this.#options
     const startedAt = performance.now()
     const known = facts()
-    const snapshot = await takeSnapshot(database, launcher, {
+    const engine = {
+      home: launcher.home,
+      list: (recorded: readonly WorkerId[]) => this.#timed(launcher.list(recorded)),
+    }
+    const snapshot = await takeSnapshot(database, engine, {
       runtimes,
       probes: this.#prober.results,
       capacity: known === undefined ? 'unknown' : known.capacity,
@@ -183,10 +176,8 @@ export class Reconciler {
       await this.#terminate([...terminations.values()])
       return false
     }
-    const outputs = await readOutputs(
-      launcher,
-      steps.flatMap(step => step.outputs),
-    )
+    const ended = steps.flatMap(step => step.outputs)
+    const outputs = await this.#timed(readOutputs(launcher, ended))
     const recorded = await record(database, steps, {
       outputs,
       lease: this.#lease,
@@ -204,11 +195,19 @@ export class Reconciler {
   async #terminate(handles: readonly Handle[]): Promise<void> {
     if (handles.length === 0) return
     const { launcher, onError } = this.#options
-    const startedAt = performance.now()
-    await launcher.terminate(handles).catch((error: unknown) => {
+    await this.#timed(launcher.terminate(handles)).catch((error: unknown) => {
       onError('the engine did not end workers; it is asked again', error)
     })
-    this.#engineMs += performance.now() - startedAt
+  }
+
+  /** What the engine is asked: the time that takes is not this process' own. */
+  async #timed<Result>(call: Promise<Result>): Promise<Result> {
+    const startedAt = performance.now()
+    try {
+      return await call
+    } finally {
+      this.#engineMs += performance.now() - startedAt
+    }
   }
 
   async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {
@@ -216,9 +215,7 @@ export class Reconciler {
     const { database, launcher, clock, onError } = this.#options
     const specs = launches.map(launch => toSpec(launch, snapshot, launcher.listenHost))
     try {
-      const startedAt = performance.now()
-      const outcomes = await launcher.launch(specs)
-      this.#engineMs += performance.now() - startedAt
+      const outcomes = await this.#timed(launcher.launch(specs))
       const refusals = launches.flatMap(({ worker }, index) => {
         const outcome = outcomes[index]
         return outcome?.kind === 'refused' ? [{ worker, message: outcome.message }] : []

@@ -56,7 +56,7 @@ const PAGE = 500
  */
 export async function takeSnapshot(
   database: Database,
-  launcher: Launcher,
+  launcher: Pick<Launcher, 'home' | 'list'>,
   around: Pick<Snapshot, 'runtimes' | 'probes' | 'capacity'> & { readonly clock: () => Date },
 ): Promise<Snapshot> {
   const { clock, ...rest } = around
@@ -66,7 +66,7 @@ export async function takeSnapshot(
   return { ...rest, now: clock(), look, clusters }
 }
 
-async function lookAtEngine(launcher: Launcher, recorded: readonly WorkerId[]): Promise<Look> {
+async function lookAtEngine(launcher: Pick<Launcher, 'list'>, recorded: readonly WorkerId[]): Promise<Look> {
   try {
     const { workers, gone } = await launcher.list(recorded)
     return { kind: 'seen', workers: new Map(workers.map(worker => [worker.id, worker])), gone }

@@ -42,6 +42,8 @@ export interface Recorded {
   readonly skipped: readonly Step[]
   /** Something was recorded, so that it is worth to look again. */
   readonly isChange: boolean
+  /** Why it broke off: the database cannot be had now. What is recorded already is so all the same. */
+  readonly failure: Unavailable | undefined
 }
 
 interface Around {
@@ -63,6 +65,7 @@ export async function record(database: Database, steps: readonly Step[], around:
   const launches: RecordedLaunch[] = []
   const recorded = new Set<Step>()
   let failed = 0
+  let failure: Unavailable | undefined
   const waiting = chunk(steps)
   for (let some = waiting.shift(); some !== undefined; some = waiting.shift()) {
     try {
@@ -70,7 +73,11 @@ export async function record(database: Database, steps: readonly Step[], around:
       launches.push(...together.launches)
       for (const step of together.steps) recorded.add(step)
     } catch (error) {
-      if (error instanceof LeaseLost || error instanceof Unavailable) throw error
+      if (error instanceof LeaseLost) throw error
+      if (error instanceof Unavailable) {
+        failure = error
+        break
+      }
       // One cluster that cannot be recorded must not hold up the others, in this pass and in each to come.
       if (some.length > 1) waiting.unshift(...some.map(step => [step]))
       else {
@@ -81,7 +88,8 @@ export async function record(database: Database, steps: readonly Step[], around:
     await nextTurn()
   }
   const skipped = steps.filter(step => !recorded.has(step))
-  return { launches, skipped, isChange: failed < steps.length }
+  const isChange = failure === undefined ? failed < steps.length : recorded.size > 0
+  return { launches, skipped, isChange, failure }
 }
 
 interface Together {

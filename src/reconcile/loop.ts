@@ -185,7 +185,10 @@ export class Reconciler {
       onError,
     })
     if (recorded.isChange) database.announceChange()
-    await this.#launch(recorded.launches, snapshot)
+    const { failure } = recorded
+    // Once another server may have the lease, it launches others in their place.
+    if (failure === undefined || this.#lease.isHeld) await this.#launch(recorded.launches, snapshot)
+    if (failure !== undefined) throw failure
     // The engine forgets whom it clears: how it ended has to be recorded before.
     const unrecorded = new Set(recorded.skipped.flatMap(({ closings }) => closings.map(({ id }) => id)))
     await this.#terminate([...terminations].flatMap(([id, handle]) => (unrecorded.has(id) ? [] : [handle])))

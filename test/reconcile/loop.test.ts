@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
+import { Unavailable } from '../../src/domain/errors.ts'
 import type { EngineView, Launcher } from '../../src/launchers/launcher.ts'
 import { Mortal } from '../support/mortal.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
@@ -223,6 +224,29 @@ test('what could not be recorded clears nobody either', async () => {
     workers: [{ reason: 'worker_exited', exit_code: 3 }],
     outputs: [`worker 0 of cluster ${id}\n`],
   })
+})
+
+test('what is recorded already is launched, though the database cannot be had for the rest', async () => {
+  // More than one transaction records.
+  await Promise.all(Array.from({ length: 160 }, () => world.create()))
+  let transactions = 0
+  const { database } = world
+  const failing: Database = {
+    ...database,
+    transaction: work => {
+      transactions += 1
+      return transactions === 2 ? Promise.reject(new Unavailable('not now')) : database.transaction(work)
+    },
+  }
+  const reconciler = world.startServer({ database: failing })
+  await expect(reconciler.settle()).rejects.toThrow(new Unavailable('not now'))
+  const { workers } = await world.read()
+  expect(workers.length).toBeGreaterThan(0)
+  expect(world.launcher.state.launched.map(({ id }) => id).toSorted()).toEqual(
+    workers.map(({ id }) => id).toSorted(),
+  )
+  await reconciler.settle()
+  expect(world.launcher.state.launched).toHaveLength(160)
 })
 
 test('nothing is launched before it is known what the engine can do', async () => {

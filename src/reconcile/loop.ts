@@ -106,6 +106,8 @@ export class Reconciler {
       let nextAtMs: number | undefined
       try {
         if (this.#lease.isHeld) ({ nextAtMs } = await this.#passInTurn())
+        // Whoever has the lease asks the schedulers.
+        else this.#prober.close()
         failures = 0
       } catch (error) {
         if (!(error instanceof LeaseLost)) this.#options.onError('a pass failed; it is tried again', error)

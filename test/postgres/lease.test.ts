@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
@@ -5,7 +7,7 @@ import type { Launcher } from '../../src/launchers/launcher.ts'
 import { LeaseLost } from '../../src/reconcile/apply.ts'
 import { Mortal } from '../support/mortal.ts'
 import { startServer, type TestServer } from '../support/start-server.ts'
-import { World } from '../support/world.ts'
+import { CREW, World } from '../support/world.ts'
 
 let server: TestServer
 let world: World
@@ -93,6 +95,36 @@ test('a server that has lost its lease records nothing more, and launches nothin
   expect(workers).toEqual([])
   expect(events).toHaveLength(1)
   expect(world.launcher.state.launched).toEqual([])
+})
+
+test('a server that has lost its lease asks no schedulers any more', async () => {
+  let requests = 0
+  const scheduler = createServer((_, response) => {
+    requests += 1
+    response.end('{"workers": 0}')
+  })
+  await new Promise<void>(resolve => scheduler.listen(0, '127.0.0.1', resolve))
+  const { port } = scheduler.address() as AddressInfo
+  const readiness = { url: `http://127.0.0.1:${port}/`, count: 'workers' }
+  const reconciler = world.startServer({ runtimes: new Map([['crew', { ...CREW, readiness }]]) })
+  await reconciler.start()
+  await world.create({ runtime: 'crew' })
+  await until(() => requests > 3)
+  await world.database.transaction(trx =>
+    trx
+      .updateTable('leases')
+      .set({ holder: 'another', expires_at: sql<string>`clock_timestamp() + interval '1 hour'` })
+      .where('home', '=', world.launcher.home)
+      .execute(),
+  )
+  // It asks once a second, as long as it asks.
+  let before: number
+  do {
+    before = requests
+    await new Promise(resolve => setTimeout(resolve, 2500))
+  } while (requests > before)
+  await reconciler.stop()
+  scheduler.close()
 })
 
 test('each home has a lease of its own', async () => {

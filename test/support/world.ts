@@ -4,9 +4,9 @@ import type { Quota } from '../../src/domain/quota.ts'
 import type { Runtime } from '../../src/domain/runtime.ts'
 import type { User } from '../../src/domain/user.ts'
 import type { WorkerEndReason, WorkerStatus } from '../../src/domain/worker.ts'
-import type { EngineFacts, Launcher } from '../../src/launchers/launcher.ts'
+import type { EngineFacts } from '../../src/launchers/launcher.ts'
 import { randomId } from '../../src/lib/id.ts'
-import { Reconciler } from '../../src/reconcile/loop.ts'
+import { Reconciler, type ReconcilerOptions } from '../../src/reconcile/loop.ts'
 import { collectRuntimes } from '../../src/runtimes.ts'
 import { Clusters } from '../../src/service/clusters.ts'
 import { Lifecycle } from '../../src/service/lifecycle.ts'
@@ -107,11 +107,11 @@ export class World {
 
   /** A server on this database and this engine, or on what stands in for them. */
   startServer(
-    through: { database?: Database; launcher?: Launcher; facts?: () => EngineFacts | undefined } = {},
+    through: Partial<Pick<ReconcilerOptions, 'database' | 'launcher' | 'facts' | 'runtimes'>> = {},
   ): Reconciler {
     return new Reconciler({
-      ...{ database: this.database, launcher: this.launcher, facts: () => FACTS, ...through },
-      ...{ runtimes: RUNTIMES, clock: this.clock.now, onPass: () => undefined },
+      ...{ database: this.database, launcher: this.launcher, facts: () => FACTS, runtimes: RUNTIMES },
+      ...{ clock: this.clock.now, onPass: () => undefined, ...through },
       onError: (_, error) => {
         this.errors.push(error)
       },

@@ -18,6 +18,7 @@ import { insertWorkers, updateWorkers, type NewWorker, type WorkerClosing } from
 import { isLive, mayFollow } from '../domain/cluster.ts'
 import { Unavailable } from '../domain/errors.ts'
 import { subtractUse, useOf, type Use } from '../domain/quota.ts'
+import type { WorkerId } from '../domain/worker.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { randomId } from '../lib/id.ts'
 import { NO_END } from './observe.ts'
@@ -51,6 +52,15 @@ interface Around {
   readonly lease: { readonly home: string; readonly holder: string }
   readonly clock: () => Date
   readonly onError: (message: string, error: unknown) => void
+}
+
+/** A step without the ends of some workers, who are left as they are until the next pass. */
+export function leaveOut(step: Step, workers: ReadonlySet<WorkerId>): Step {
+  return {
+    ...step,
+    outputs: step.outputs.filter(id => !workers.has(id)),
+    closings: step.closings.filter(({ id }) => !workers.has(id)),
+  }
 }
 
 /** Rows of one transaction; requests of others come between two. */

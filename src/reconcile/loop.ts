@@ -4,9 +4,9 @@ import type { Runtime } from '../domain/runtime.ts'
 import type { WorkerId } from '../domain/worker.ts'
 import type { EngineFacts, Handle, Launcher, WorkerSpec } from '../launchers/launcher.ts'
 import { toTimestamp, type Clock } from '../lib/clock.ts'
-import { LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
+import { leaveOut, LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
 import { LeaseHolder } from './lease-holder.ts'
-import { readOutputs } from './outputs.ts'
+import { OutputReader } from './outputs.ts'
 import { pausesAfter } from './pauses.ts'
 import { planInSteps, type Plan } from './plan.ts'
 import { Prober } from './probe.ts'
@@ -38,6 +38,7 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #lease: LeaseHolder
   readonly #prober: Prober
+  readonly #outputs = new OutputReader()
   /** Two wakes during a pass make one more. */
   #isWoken = false
   #wakeUp: (() => void) | undefined
@@ -179,9 +180,10 @@ export class Reconciler {
       return false
     }
     const ended = steps.flatMap(step => step.outputs)
-    const outputs = await this.#timed(readOutputs(launcher, ended))
-    const recorded = await record(database, steps, {
-      outputs,
+    const { kept, unread } = await this.#timed(this.#outputs.read(launcher, ended))
+    const recordable = unread.size === 0 ? steps : steps.map(step => leaveOut(step, unread))
+    const recorded = await record(database, recordable, {
+      outputs: kept,
       lease: this.#lease,
       clock,
       onError,
@@ -192,7 +194,8 @@ export class Reconciler {
     if (failure === undefined || this.#lease.isHeld) await this.#launch(recorded.launches, snapshot)
     if (failure !== undefined) throw failure
     // The engine forgets whom it clears: how it ended has to be recorded before.
-    const unrecorded = new Set(recorded.skipped.flatMap(({ closings }) => closings.map(({ id }) => id)))
+    const skipped = recorded.skipped.flatMap(({ closings }) => closings.map(({ id }) => id))
+    const unrecorded = new Set([...unread, ...skipped])
     await this.#terminate([...terminations].flatMap(([id, handle]) => (unrecorded.has(id) ? [] : [handle])))
     return recorded.isChange
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FakeLauncher } from '../../test/support/fake-launcher.ts'
 import type { WorkerSpec } from '../launchers/launcher.ts'
-import { findLastLine, readOutputs } from './outputs.ts'
+import { findLastLine, OutputReader } from './outputs.ts'
 
 const ESC = String.fromCharCode(27)
 
@@ -50,7 +50,7 @@ test('the last 64 KiB of each worker are kept', async () => {
   await launcher.launch([SPEC, { ...SPEC, id: 'b' }])
   launcher.get('a').output = `${'x'.repeat(70_000)}\nthe end\n`
   launcher.get('b').output = 'short\n'
-  const kept = await readOutputs(launcher, ['a', 'b', 'gone'])
+  const { kept } = await new OutputReader().read(launcher, ['a', 'b', 'gone'])
   expect(kept.get('a')?.output.length).toBe(64 * 1024)
   expect(kept.get('a')?.lastLine).toBe('the end')
   expect(Buffer.from(kept.get('b')?.output ?? []).toString()).toBe('short\n')
@@ -65,6 +65,24 @@ test('what cannot be read keeps nobody from being read', async () => {
     if (id === 'broken') throw new Error('no such file')
     return logs(id, options)
   }
-  const kept = await readOutputs(launcher, ['broken', 'a'])
+  const { kept } = await new OutputReader().read(launcher, ['broken', 'a'])
   expect([...kept.keys()]).toEqual(['a'])
+})
+
+test('what takes too long is left for the next time, and kept as far as it came after that', async () => {
+  const launcher = new FakeLauncher()
+  launcher.logs = async function* (_, options) {
+    yield Buffer.from('so far')
+    await new Promise(resolve => {
+      options.signal.addEventListener('abort', resolve)
+    })
+  }
+  const slow = Array.from({ length: 9 }, (_, index) => `slow-${index}`)
+  const reader = new OutputReader({ timeoutMs: 50 })
+  const first = await reader.read(launcher, slow)
+  expect([first.kept.size, first.unread]).toEqual([0, new Set(slow)])
+  const second = await reader.read(launcher, slow)
+  expect(second.kept.size, 'those that were begun').toBe(8)
+  expect([...second.unread]).toEqual(['slow-0'])
+  expect(Buffer.from(second.kept.get('slow-8')?.output ?? []).toString()).toBe('so far')
 })

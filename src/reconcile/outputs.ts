@@ -17,28 +17,53 @@ const TIMEOUT_MS = 5 * SECOND_MS
 /** Read at the same time. */
 const CONCURRENCY = 8
 
-/**
- * Never rejects, and takes a few seconds at most, however many there are: what cannot be read is not there, and must
- * not keep a worker from being cleared, nor a pass from its end.
- */
-export async function readOutputs(
-  launcher: Launcher,
-  workers: readonly WorkerId[],
-): Promise<Map<WorkerId, KeptOutput>> {
-  const kept = new Map<WorkerId, KeptOutput>()
-  const waiting = [...workers]
-  const signal = AbortSignal.timeout(TIMEOUT_MS)
-  const work = async () => {
-    for (let worker = waiting.pop(); worker !== undefined; worker = waiting.pop()) {
-      const output = await readTail(launcher, worker, signal).catch(() => undefined)
-      if (output !== undefined) kept.set(worker, { output, lastLine: findLastLine(output) })
-    }
-  }
-  await Promise.all(Array.from({ length: CONCURRENCY }, work))
-  return kept
+export interface Outputs {
+  readonly kept: ReadonlyMap<WorkerId, KeptOutput>
+  /** There was no time for them: they are left for the next pass. */
+  readonly unread: ReadonlySet<WorkerId>
 }
 
-async function readTail(launcher: Launcher, worker: WorkerId, signal: AbortSignal): Promise<Uint8Array> {
+/** Reads what workers printed before they are cleared. */
+export class OutputReader {
+  readonly #timeoutMs: number
+  /** Those whose reading was broken off the last time. */
+  #brokenOff: ReadonlySet<WorkerId> = new Set()
+
+  constructor({ timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {}) {
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Never rejects, and takes a few seconds at most, however many there are: what cannot be read is not
+   * there, and must not keep a worker from being cleared, nor a pass from its end; so what is broken off twice is kept
+   * as far as it came.
+   */
+  async read(launcher: Pick<Launcher, 'logs'>, workers: readonly WorkerId[]): Promise<Outputs> {
+    const kept = new Map<WorkerId, KeptOutput>()
+    const brokenOff = new Set<WorkerId>()
+    const waiting = [...workers]
+    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const work = async () => {
+      while (!signal.aborted) {
+        const worker = waiting.pop()
+        if (worker === undefined) return
+        const output = await readTail(launcher, worker, signal).catch(() => undefined)
+        // What is there may be any part of it.
+        if (signal.aborted && !this.#brokenOff.has(worker)) brokenOff.add(worker)
+        else if (output !== undefined) kept.set(worker, { output, lastLine: findLastLine(output) })
+      }
+    }
+    await Promise.all(Array.from({ length: CONCURRENCY }, work))
+    this.#brokenOff = brokenOff
+    return { kept, unread: new Set([...waiting, ...brokenOff]) }
+  }
+}
+
+async function readTail(
+  launcher: Pick<Launcher, 'logs'>,
+  worker: WorkerId,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   let tail = Buffer.alloc(0)
   for await (const bytes of launcher.logs(worker, { tailLines: MAX_LINES, signal })) {
     const all = Buffer.concat([tail, bytes])

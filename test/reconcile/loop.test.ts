@@ -204,6 +204,25 @@ test('what is decided anew, for it was stopped meanwhile, clears nobody whose en
   })
 })
 
+test('a worker whose output takes too long to read is cleared after a further try', async () => {
+  const id = await world.create({ runtime: 'command' })
+  const reconciler = world.startServer()
+  await reconciler.settle()
+  for (const { spec } of world.launcher.of(id)) world.launcher.end(spec.id, { exitCode: 3 })
+  const logs = world.launcher.logs.bind(world.launcher)
+  world.launcher.logs = async function* (_, { signal }) {
+    await new Promise(resolve => {
+      signal.addEventListener('abort', resolve)
+    })
+    world.launcher.logs = logs
+  }
+  await reconciler.settle()
+  expect(await readEnds()).toEqual({
+    workers: [{ reason: 'worker_exited', exit_code: 3 }],
+    outputs: [`worker 0 of cluster ${id}\n`],
+  })
+})
+
 test('what could not be recorded clears nobody either', async () => {
   const id = await world.create({ runtime: 'command' })
   await world.startServer().settle()

@@ -216,6 +216,49 @@ test('a worker that is ended before it has begun never begins', async () => {
   expect(readdirSync(story.folder).filter(name => ids.includes(name))).toEqual([])
 })
 
+test('folders that are deeper than a path can name are deleted', async () => {
+  const story = tell()
+  const launcher = await story.open()
+  const name = 'x'.repeat(200)
+  const script = `i=0; while [ $i -lt 50 ]; do mkdir ${name} && cd ./${name}; i=$((i+1)); done; pwd | wc -c; exec sleep 1000`
+  const id = await launchOne(launcher, ['bash', '-c', script])
+  await waitUntil('it is so deep', () => Number(readFileSync(story.path(id, 'log'), 'utf8')) > 4096)
+  await terminateWholly(launcher, id)
+  await waitUntil('it is deleted', () => !readdirSync(story.folder).some(each => each.includes(id)))
+})
+
+test('nobody waits for what an ended worker has left: no other end, and no start', async () => {
+  // In place of a tree that takes hours.
+  const programs = mkdtempSync(join(tmpdir(), 'clusters-slow-rm-'))
+  writeFileSync(join(programs, 'rm'), `#!/bin/sh\necho >> ${programs}/began\nexec sleep 1000\n`, {
+    mode: 0o755,
+  })
+  const path = process.env['PATH'] ?? ''
+  process.env['PATH'] = `${programs}:${path}`
+  onTestFinished(() => {
+    process.env['PATH'] = path
+    rmSync(programs, { recursive: true })
+  })
+  const story = tell()
+  const first = await story.open()
+  for (let worker = 0; worker < 2; worker += 1) {
+    await terminateWholly(first, await launchOne(first, SLEEP))
+    await waitUntil('what it left is being deleted', () => existsSync(join(programs, 'began')))
+  }
+  await first.close()
+  rmSync(join(programs, 'began'))
+  const second = await story.open()
+  await waitUntil('the next server goes on', () => existsSync(join(programs, 'began')))
+  await terminateWholly(second, await launchOne(second, SLEEP))
+  process.env['PATH'] = path
+  await second.close()
+  await story.open()
+  await waitUntil(
+    'all is deleted',
+    () => !readdirSync(story.folder).some(each => each.startsWith('.removed-')),
+  )
+})
+
 test('tells at once when a worker starts, ends and is gone', async () => {
   let changes = 0
   const story = tell()

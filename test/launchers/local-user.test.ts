@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -96,6 +96,23 @@ describe.skipIf(!isRoot)('as another user (only root can)', () => {
     await waitUntil('its folder is gone', () => !readdirSync(story.folder).some(name => name.includes(id)))
     expect(readdirSync(outside)).toEqual(['file'])
     rmSync(outside, { recursive: true })
+  })
+
+  test('what it leaves is deleted as that user: what that user may not delete stays, and is told', async () => {
+    const warnings: string[] = []
+    const story = tell({ settings, onWarning: message => warnings.push(message) })
+    const launcher = await story.open()
+    const id = await launchOne(launcher, ['sh', '-c', 'mkdir -p own; exec sleep 1000'])
+    await waitForState(launcher, id, 'started')
+    const work = join(launcher.home.replace('local:', '/var/tmp/clusters-'), id)
+    // Stands for where a link leads that is put into the folder while it is being deleted.
+    mkdirSync(join(work, 'of-root'), { mode: 0o700 })
+    writeFileSync(join(work, 'of-root', 'file'), 'kept')
+    await terminateWholly(launcher, id)
+    await waitUntil('it is told', () => warnings.length > 0)
+    expect(warnings[0]).toMatch(/cannot be deleted \(ENOTEMPTY\); the next end tries again\.$/)
+    expect(readdirSync(work)).toEqual(['of-root'])
+    expect(readdirSync(join(work, 'of-root'))).toEqual(['file'])
   })
 
   test('an unknown user is refused at the start', async () => {

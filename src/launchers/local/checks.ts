@@ -25,6 +25,8 @@ export interface Ground {
   readonly shell: string
   readonly setsid: string
   readonly env: string
+  readonly rm: string
+  readonly chmod: string
 }
 
 const SHELL = '/bin/sh'
@@ -37,7 +39,11 @@ export async function prepareGround(folder: string, user: string | undefined): P
   }
   const homeId = await prepareFolder(folder)
   if (!(await canRun(SHELL))) throw new OperatorError(`The engine local needs ${SHELL}, which is not here.`)
-  const programs = { shell: SHELL, setsid: await demandProgram('setsid'), env: await demandProgram('env') }
+  const [setsid, env] = [await demandProgram('setsid'), await demandProgram('env')]
+  const programs = {
+    ...{ shell: SHELL, setsid, env },
+    ...{ rm: await demandProgram('rm'), chmod: await demandProgram('chmod') },
+  }
   if (user === undefined)
     return { homeId, account: getOwnAccount(), workRoot: undefined, asUser: [], ...programs }
   const account = await demandAccount(user)

@@ -7,13 +7,13 @@ import type { Cgroups } from './cgroups.ts'
 import type { Members, Sought } from './members.ts'
 import { isAlive, signalProcess } from './processes.ts'
 import { FILES, findLine, findStats, NEVER, parseIdentity, putNever } from './record.ts'
-import { deleteHiddenFolders, hideFolder } from './removal.ts'
+import { hideFolder, type Removal } from './removal.ts'
 
 export interface EndingsOptions {
   readonly folder: string
-  readonly workRoot: string | undefined
   readonly cgroups: Cgroups
   readonly members: Members
+  readonly removal: Removal
   readonly bootId: string
   readonly graceMs: number
   readonly clock: Clock
@@ -137,7 +137,7 @@ export class Endings {
       }
       if (index % 16 === 15) await new Promise(setImmediate)
     }
-    if (gone > 0) await this.#deleteFolders()
+    if (gone > 0) this.#options.removal.begin()
   }
 
   /** Whether it is gone now. */
@@ -208,19 +208,6 @@ export class Endings {
     this.#endings.delete(id)
     onGone(id)
     return true
-  }
-
-  async #deleteFolders(): Promise<void> {
-    const { folder, workRoot, onWarning } = this.#options
-    try {
-      await deleteHiddenFolders(folder, workRoot)
-    } catch (error) {
-      // All of it was removed by another hand.
-      if (!existsSync(folder)) return
-      onWarning(
-        `What ended workers left in ${folder} cannot be deleted (${errorCodeOf(error)}); the next end tries again.`,
-      )
-    }
   }
 }
 

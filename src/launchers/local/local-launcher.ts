@@ -28,7 +28,7 @@ import { probeLimits, type HeldLimits } from './probe.ts'
 import { findMissingPrograms, type ProgramCheck } from './programs.ts'
 import { readBootId } from './processes.ts'
 import { FILES, isWorkerId, putNever } from './record.ts'
-import { deleteHiddenFolders } from './removal.ts'
+import { Removal } from './removal.ts'
 import type { LocalSettings } from './settings.ts'
 import { Starts } from './starts.ts'
 
@@ -71,6 +71,7 @@ export class LocalLauncher implements Launcher {
   readonly #cgroups: Cgroups
   readonly #held: Promise<HeldLimits>
   readonly #observer: Observer
+  readonly #removal: Removal
   readonly #endings: Endings
   readonly #outputs: Outputs
   readonly #keepers: Keepers
@@ -100,18 +101,19 @@ export class LocalLauncher implements Launcher {
     })
     const members =
       this.#cgroups.version === 0 ? new TaggedMembers(this.#bootId) : new GroupMembers(this.#cgroups)
+    const { workRoot, asUser, shell, setsid, rm, chmod } = ground
+    this.#removal = new Removal({ folder, workRoot, asUser, rm, chmod, onWarning })
     this.#endings = new Endings({
       ...shared,
       members,
+      removal: this.#removal,
       onWarning,
-      workRoot: ground.workRoot,
       graceMs: settings.graceSeconds * 1000,
       onGone: id => {
         this.#forget(id)
       },
     })
     this.#outputs = new Outputs(folder, settings.logMib * 1024 ** 2)
-    const { workRoot, asUser, shell, setsid } = ground
     this.#keepers = new Keepers({
       folder,
       environment: this.#environment,
@@ -136,10 +138,8 @@ export class LocalLauncher implements Launcher {
 
   /** Goes on with what an earlier server has left. */
   async #takeUp(): Promise<void> {
-    const { folder, onWarning } = this.#options
-    await deleteHiddenFolders(folder, this.#ground.workRoot).catch((error: unknown) => {
-      onWarning(`What ended workers left in ${folder} cannot be deleted: ${String(error)}.`)
-    })
+    const { folder } = this.#options
+    this.#removal.begin()
     for (const id of await this.#listIds()) {
       if (existsSync(join(folder, id, FILES.stopping))) this.#endings.begin(id, { isToBeCleared: false })
     }
@@ -295,6 +295,7 @@ export class LocalLauncher implements Launcher {
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#endings.close()
+    await this.#removal.close()
     await this.#keepers.close()
     await this.#held
     this.#cgroups.close()

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { rmdirSync, rmSync } from 'node:fs'
 import { chown, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
@@ -58,8 +58,16 @@ async function writeOrder(worker: WorkerSpec, options: PlaceOptions): Promise<vo
 /** Of a worker that has not begun. */
 export function removePlace(id: WorkerId, { folder, cgroups, workRoot }: PlaceOptions): void {
   cgroups.remove(id)
-  if (workRoot !== undefined) rmSync(join(workRoot, id), { recursive: true, force: true })
+  if (workRoot !== undefined) tryRemoveEmpty(join(workRoot, id))
   rmSync(join(folder, id), { recursive: true, force: true })
+}
+
+function tryRemoveEmpty(path: string): void {
+  try {
+    rmdirSync(path)
+  } catch {
+    // It was not made yet; or what has come into it goes with what ended workers have left.
+  }
 }
 
 function refuseWriting(folder: string, error: unknown): Refusal {

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { WorkerSpec } from '../launcher.ts'
 import { buildOrder, parseOrderSize, pickEnvironment, quote } from './order.ts'
 
@@ -20,7 +23,8 @@ function orderOf(...args: Parameters<typeof specOf>): string {
 
 function run(shell: readonly string[], order: string): { output: string; status: number | null } {
   const [program = '', ...args] = shell
-  const { stdout, status } = spawnSync(program, args, { input: order, env: { PATH }, encoding: 'utf8' })
+  const options = { input: order, env: { PATH }, cwd: '/usr/bin', encoding: 'utf8' } as const
+  const { stdout, status } = spawnSync(program, args, options)
   return { output: stdout, status }
 }
 
@@ -54,6 +58,17 @@ test('only variables that shells use themselves are ever arguments of a program'
   expect(order).toContain("export SECRET='swordfish'\n")
 })
 
+const OWN_FOLDER = " (in the worker's own folder, which is empty at the start)"
+
+test.each([
+  ...['MAILGUN_API_KEY', 'HISTORY_TOKEN', 'BASHFUL', 'BASH_TOKEN', 'FUNCTION_KEY', 'COMP_TOKEN', 'EPOCH_KEY'],
+  ...['PROMPT_TOKEN', 'READLINE_KEY', 'LC_TOKEN'],
+])('a variable whose name only begins like that is not: %s', name => {
+  const order = orderOf(['env', '-0'], { [name]: 'swordfish' })
+  expect(order.match(/^exec .*swordfish/m)).toBeNull()
+  for (const shell of SHELLS) expect(run(shell, order).output).toContain(`${name}=swordfish\0`)
+})
+
 test.each([
   [
     'a program that is not there',
@@ -63,7 +78,20 @@ test.each([
   ],
   ['nor by its path', ['/no/such'], 127, 'clusters: the program /no/such was not found\n'],
   ['what is not executable', ['/etc/passwd'], 126, 'clusters: the program /etc/passwd is not executable\n'],
-  ['a folder', ['/etc'], 126, 'clusters: the program /etc is not executable\n'],
+  ['a folder', ['/etc'], 126, 'clusters: the program /etc is a folder\n'],
+  [
+    'nor below where it runs',
+    ['./no/such'],
+    127,
+    `clusters: the program ./no/such was not found${OWN_FOLDER}\n`,
+  ],
+  ['a folder there', ['../../etc/'], 126, `clusters: the program ../../etc/ is a folder${OWN_FOLDER}\n`],
+  [
+    'a name that no file can have',
+    ['x'.repeat(256)],
+    127,
+    `clusters: the program ${'x'.repeat(256)} was not found (PATH=/usr/bin:/bin)\n`,
+  ],
   [
     'a name full of traps',
     ["$(x)'`y`"],
@@ -79,6 +107,30 @@ test.each([
   ['a name like an option', ['-x'], 127, 'clusters: the program -x was not found (PATH=/usr/bin:/bin)\n'],
 ])('says what cannot be run: %s', (_name, command, status, output) => {
   expect(run(['/bin/sh'], orderOf(command))).toEqual({ status, output })
+})
+
+test('an order is not much longer than what it is made of, and a line of it is read whole', () => {
+  const path = `/a:${'/nowhere:'.repeat(7000)}${':'.repeat(1000)}/b`
+  for (const program of ['x'.repeat(60_000), `./${'x'.repeat(60_000)}`, 'x']) {
+    const order = orderOf([program], { PATH: path })
+    expect(order.length).toBeLessThan(4 * (program.length + path.length))
+    const { status, output } = run(['/bin/sh'], order)
+    expect(status).toBe(127)
+    expect(output.length).toBeLessThan(2000)
+    expect(output).toContain(' was not found (')
+  }
+})
+
+test('finds the program in a later place than a file and a folder of its name', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'clusters-order-'))
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true })
+  })
+  for (const place of ['one/true', 'two']) mkdirSync(join(folder, place), { recursive: true })
+  writeFileSync(join(folder, 'two/true'), '')
+  const places = (...last: string[]) => ({ PATH: [`${folder}/one`, `${folder}/two`, ...last].join(':') })
+  expect(run(['/bin/sh'], orderOf(['true'], places('/bin'))).status).toBe(0)
+  expect(run(['/bin/sh'], orderOf(['true'], places())).output).toMatch(/ is not executable \(/)
 })
 
 test('looks for the program where the worker does', () => {

@@ -12,15 +12,20 @@ const PASSED_ON = /^(PATH|LANG|LANGUAGE|LC_[A-Z]+|TZ)$/
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * Variables that a shell reads, sets or refuses to set by itself. `env` sets them instead; they hold nothing
- * secret, for an argument can be seen by others.
+ * Variables that a shell reads, sets or refuses to set by itself. `env` sets them instead. An argument can be seen by
+ * others, so these are whole names: what only begins like one may hold a secret.
  */
 const OF_SHELLS = new RegExp(
   `^(${[
-    '_|IFS|OPT(IND|ARG|ERR)|LINENO|PPID|PWD|OLDPWD|PS[0-9]|ENV|SHLVL|TERM|TMOUT|CDPATH|REPLY|MAIL.*',
-    'UID|EUID|GROUPS|S?RANDOM|SECONDS|EPOCH.*|SHELLOPTS|BASH.*|COMP_.*|DIRSTACK|FUNC.*|HIST.*|PIPESTATUS',
-    'POSIXLY_CORRECT|IGNOREEOF|READLINE_.*|MAPFILE|COPROC|(F|GLOB|EXEC)IGNORE|PROMPT_.*|TIMEFORMAT',
-    'LANG|LANGUAGE|LC_.*',
+    '_|IFS|OPT(IND|ARG|ERR)|LINENO|PPID|PWD|OLDPWD|PS[0-9]|ENV|SHLVL|TERM|TMOUT|CDPATH|REPLY|MAIL(PATH|CHECK)?',
+    'UID|EUID|GROUPS|S?RANDOM|SECONDS|EPOCH(SECONDS|REALTIME)|SHELLOPTS|BASH(OPTS|PID)?|DIRSTACK',
+    'BASH_(ALIASES|ARG[CV]|ARGV0|CMDS|COMMAND|COMPAT|ENV|EXECUTION_STRING|LINENO|LOADABLES_PATH)',
+    'BASH_(MONOSECONDS|REMATCH|SOURCE|SUBSHELL|TRAPSIG|VERSINFO|VERSION|XTRACEFD)',
+    'COMP(REPLY|_CWORD|_KEY|_LINE|_POINT|_TYPE|_WORDBREAKS|_WORDS)|FUNC(NAME|NEST)|PIPESTATUS',
+    'HIST(CMD|CONTROL|FILE|FILESIZE|IGNORE|SIZE|TIMEFORMAT)|READLINE_(ARGUMENT|LINE|MARK|POINT)',
+    'POSIXLY_CORRECT|IGNOREEOF|MAPFILE|COPROC|(F|GLOB|EXEC)IGNORE|PROMPT_(COMMAND|DIRTRIM)|TIMEFORMAT',
+    'LANG|LANGUAGE|LC_(ALL|COLLATE|CTYPE|MESSAGES|MONETARY|NUMERIC|TIME)',
+    'LC_(ADDRESS|IDENTIFICATION|MEASUREMENT|NAME|PAPER|TELEPHONE)',
   ].join('|')})$`,
 )
 
@@ -79,20 +84,45 @@ export function buildOrder(spec: WorkerSpec, { path, env, setsid }: OrderOptions
 export const NOT_RUN_BY = 'clusters: '
 export const NOT_RUN = `${NOT_RUN_BY}the program `
 
+/** In bytes; the kernel knows no longer ones. */
+const LONGEST_NAME = 255
+/** Of what is told: whoever reads it later takes no line over 4096 bytes. */
+const LONGEST_WORDS = 500
+
 /** Said in words of ours: a shell's own differ, and do not say where it has looked. */
 function checkProgram(program: string, path: string): string[] {
-  const places = program.includes('/')
-    ? [program]
-    : path.split(':').map(folder => `${folder === '' ? '.' : folder}/${program}`)
-  const quoted = places.map(place => quote(place.startsWith('/') ? place : `./${place}`))
-  const anyOf = (test: (place: string) => string) => quoted.map(test).join(' || ')
-  const where = program.includes('/') ? '' : ` (PATH=${path})`
-  const say = (words: string) => `printf '%s\\n' ${quote(`${NOT_RUN}${program} ${words}`)}`
+  const where = describePlaces(program, path)
+  const say = (words: string) => `printf '%s\\n' ${quote(`${NOT_RUN}${shorten(program)} ${words}`)}`
   return [
-    `if { ${anyOf(place => `{ [ -f ${place} ] && [ -x ${place} ]; }`)}; }; then :`,
-    `elif { ${anyOf(place => `[ -e ${place} ]`)}; }; then ${say(`is not executable${where}`)}; exit 126`,
-    `else ${say(`was not found${where}`)}; exit 127; fi`,
+    // In a loop: all folders, each with the name, could be more than a machine holds.
+    'found=',
+    `for folder in ${listFolders(program, path).map(quote).join(' ')}; do place=$folder${quote(program)}`,
+    'if [ -f "$place" ] && [ -x "$place" ]; then found=program; break; fi',
+    'if [ -d "$place" ]; then found=${found:-folder}; elif [ -e "$place" ]; then found=file; fi',
+    'done',
+    'case $found in program) ;;',
+    `file) ${say(`is not executable${where}`)}; exit 126 ;;`,
+    `folder) ${say(`is a folder${where}`)}; exit 126 ;;`,
+    `*) ${say(`was not found${where}`)}; exit 127 ;; esac`,
   ]
+}
+
+/** Each ends so that the program can follow, and begins so that nothing takes it for an option. */
+function listFolders(program: string, path: string): string[] {
+  if (program.startsWith('/')) return ['']
+  if (program.includes('/')) return ['./']
+  if (Buffer.byteLength(program) > LONGEST_NAME) return []
+  return [...new Set(path.split(':'))].map(folder => (folder.startsWith('/') ? `${folder}/` : `./${folder}/`))
+}
+
+function describePlaces(program: string, path: string): string {
+  if (program.startsWith('/')) return ''
+  if (program.includes('/')) return " (in the worker's own folder, which is empty at the start)"
+  return ` (PATH=${shorten(path)})`
+}
+
+function shorten(text: string): string {
+  return text.length <= LONGEST_WORDS ? text : `${text.slice(0, LONGEST_WORDS)}…`
 }
 
 /** As one word of a shell, whatever is in it. */

@@ -66,6 +66,8 @@ export type Handle = string
 export interface LogOptions {
   /** Begins so many lines before the end; without it at the beginning of what is kept. */
   readonly tailLines?: number
+  /** Begins no more bytes than that before the end, also within a line. */
+  readonly tailBytes?: number
   readonly follow?: boolean
   readonly signal: AbortSignal
 }

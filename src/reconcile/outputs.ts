@@ -65,7 +65,7 @@ async function readTail(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   let tail = Buffer.alloc(0)
-  for await (const bytes of launcher.logs(worker, { tailLines: MAX_LINES, signal })) {
+  for await (const bytes of launcher.logs(worker, { tailLines: MAX_LINES, tailBytes: MAX_BYTES, signal })) {
     const all = Buffer.concat([tail, bytes])
     tail = all.subarray(Math.max(0, all.length - MAX_BYTES))
   }

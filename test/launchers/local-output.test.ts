@@ -141,3 +141,40 @@ test.each([0, 1, 2, 7])('the last %d lines, also with bytes that are no text', a
     count === 0 ? '' : lines.slice(-count).join(''),
   )
 })
+
+test('the last lines of a file that has none are looked for in no more of it than is kept', async () => {
+  const story = tell({ settings: { logMib: 1 } })
+  const launcher = await story.open()
+  const id = await launchOne(launcher, ['true'])
+  await waitForEnd(launcher, id)
+  await launcher.close()
+  // Sparse: to look through all of it would take hours.
+  truncateSync(story.path(id, 'log'), 4 * 1024 ** 4)
+  expect(await readLog(launcher, id, { tailLines: 5 })).toHaveLength(MIB)
+})
+
+test('looking for the last lines ends when the reader does', async () => {
+  const story = tell({ settings: { logMib: 1_048_576 } })
+  const launcher = await story.open()
+  const id = await launchOne(launcher, ['true'])
+  await waitForEnd(launcher, id)
+  await launcher.close()
+  truncateSync(story.path(id, 'log'), 4 * 1024 ** 4)
+  expect(await readLog(launcher, id, { tailLines: 5, signal: AbortSignal.timeout(300) })).toBe('')
+})
+
+test('the last bytes, however long the lines are', async () => {
+  const story = tell()
+  const launcher = await story.open()
+  const id = await launchOne(launcher, ['true'])
+  await waitForEnd(launcher, id)
+  writeFileSync(story.path(id, 'log'), `${'a'.repeat(MIB)}\nbc\n${'d'.repeat(100_000)}\nlast\n`)
+  const end = `${'d'.repeat(100_000)}\nlast\n`
+  const read = (tailLines: number | undefined, tailBytes: number) =>
+    readLog(launcher, id, { tailBytes, ...(tailLines === undefined ? {} : { tailLines }) })
+  expect(await read(4000, 65_536)).toBe(end.slice(-65_536))
+  expect(await read(undefined, 65_536)).toBe(end.slice(-65_536))
+  expect(await read(1, 65_536)).toBe('last\n')
+  expect(await read(2, 200_000)).toBe(end)
+  expect((await read(undefined, 10 * MIB)).startsWith('aaa')).toBe(true)
+})

@@ -10,6 +10,8 @@ const POLL_MS = 100
 /** A worker's output, and how far it was cut at its beginning meanwhile. */
 export interface Output {
   readonly path: string
+  /** What is kept of it; more is there only until it is cut. */
+  readonly mostBytes: number
   /** Bytes that were cut off so far, since this server began. */
   readonly countCut: () => number
   /** Reading and cutting take turns. */
@@ -40,10 +42,10 @@ async function* readOpened(
   output: Output,
   options: LogOptions,
 ): AsyncGenerator<Uint8Array> {
-  const { tailLines, follow = false, signal } = options
+  const { follow = false, signal } = options
   const span = await output.inTurn(async () => {
     const { size } = await file.stat()
-    const start = tailLines === undefined ? 0 : await findTail(file, size, tailLines)
+    const start = await findTail(file, { size, mostBytes: output.mostBytes }, options)
     // Counted from before all cuts, so that a cut neither repeats nor loses anything. Without follow there is an
     // end: a worker that never stops writing must not keep a reader for ever.
     return { read: output.countCut() + start, most: follow ? Infinity : output.countCut() + size }
@@ -91,14 +93,23 @@ const NOT_A_FILE = 'the output is no file any more: the worker has put something
 
 const NEWLINE = 10
 
-/** Where the last lines begin. The end of the file ends a line, also without a newline. */
-async function findTail(file: FileHandle, size: number, lines: number): Promise<number> {
-  if (lines <= 0) return size
+/**
+ * Where the last lines begin, or that many bytes. The end of the file ends a line, also without a newline. Never looks
+ * further back than what is kept: a worker can make a file of any size at once, with no line in it.
+ */
+async function findTail(
+  file: FileHandle,
+  { size, mostBytes }: { readonly size: number; readonly mostBytes: number },
+  { tailLines, tailBytes = Infinity, signal }: LogOptions,
+): Promise<number> {
+  if (tailLines === undefined) return Math.max(0, size - tailBytes)
+  if (tailLines <= 0) return size
+  const first = Math.max(0, size - Math.min(tailBytes, mostBytes))
   const buffer = Buffer.allocUnsafe(CHUNK_BYTES)
-  let left = lines
+  let left = tailLines
   let end = size
-  while (end > 0) {
-    const start = Math.max(0, end - CHUNK_BYTES)
+  while (end > first && !signal.aborted) {
+    const start = Math.max(first, end - CHUNK_BYTES)
     const { bytesRead } = await file.read(buffer, 0, end - start, start)
     if (bytesRead < end - start) return start
     for (let index = bytesRead - 1; index >= 0; index -= 1) {
@@ -108,7 +119,7 @@ async function findTail(file: FileHandle, size: number, lines: number): Promise<
     }
     end = start
   }
-  return 0
+  return end
 }
 
 /**

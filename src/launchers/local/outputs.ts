@@ -24,6 +24,7 @@ export class Outputs {
     yield* readOutput(
       {
         path: this.#path(id),
+        mostBytes: this.#mostBytes,
         countCut: () => this.#cut.get(id) ?? 0,
         inTurn: work => this.#turns.run(id, work),
         hasEnded,

@@ -65,8 +65,8 @@ export interface RunningEngine {
   readonly reconciler: Reconciler
   /** Its first word on what it enforces; `undefined` when it does not answer. */
   readonly summary: Promise<string | undefined>
-  /** What goes on without the server; counted when it has stopped. */
-  readonly goingOn: () => GoingOn
+  /** What goes on without the server; counted when it has stopped. `undefined`: nobody knows. */
+  readonly goingOn: () => GoingOn | undefined
 }
 
 /** What runs without a server. */
@@ -93,7 +93,7 @@ export async function startEngine(
   undo: UndoStack,
 ): Promise<RunningEngine> {
   const { database, runtimes, offer, clock, log, metrics } = options
-  let goingOn: GoingOn = { clusters: 0, workers: 0 }
+  let goingOn: GoingOn | undefined
   const reconciler = new Reconciler({
     database,
     launcher,
@@ -113,7 +113,8 @@ export async function startEngine(
   })
   undo.push(
     async () => {
-      goingOn = await countUnended(database.reads, launcher.home)
+      // Without its database the server ends all the same.
+      goingOn = await countUnended(database.reads, launcher.home).catch(() => undefined)
     },
     stop,
     () => reconciler.stop(),

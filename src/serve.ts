@@ -54,8 +54,8 @@ export interface RunningServer {
   readonly howToEndAll: string
   /** Passes until one changes nothing. */
   reconcile(): Promise<void>
-  /** Answers what is under way, then lets go of everything. What runs goes on. */
-  stop(): Promise<GoingOn>
+  /** Answers what is under way, then lets go of everything. What runs goes on; `undefined`: nobody knows how much. */
+  stop(): Promise<GoingOn | undefined>
 }
 
 const NOTHING: GoingOn = { clusters: 0, workers: 0 }
@@ -104,7 +104,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Runn
       howToEndAll: describeHowToEndAll(config, engine),
       issueToken: async user => (await tokens.issueFor(user)).value,
       reconcile: () => reconcile(engine),
-      stop: () => undo.run().then(() => engine?.goingOn() ?? NOTHING),
+      stop: () => undo.run().then(() => (engine === undefined ? NOTHING : engine.goingOn())),
     }
   } catch (error) {
     // The cause of the failed start is what the operator must hear.

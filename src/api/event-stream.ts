@@ -15,7 +15,7 @@ const MAX_WAITING_BYTES = 16 * 1024
 
 /** Whether the client would rather have a stream than JSON. */
 export function prefersStream(accept: string | undefined): boolean {
-  if (accept?.includes(EVENT_STREAM_TYPE) !== true) return false
+  if (accept?.toLowerCase().includes(EVENT_STREAM_TYPE) !== true) return false
   const qualities = parseAccept(accept)
   const stream = qualities.get(EVENT_STREAM_TYPE) ?? 0
   const json = JSON_TYPES.map(type => qualities.get(type)).find(quality => quality !== undefined) ?? 0

@@ -208,7 +208,7 @@ export async function updateClusters(
 export async function updateReasons(
   trx: Transaction<Tables>,
   ids: readonly number[],
-  told: { readonly reason: ClusterReason; readonly message: string },
+  told: { readonly reason?: ClusterReason; readonly message: string },
 ): Promise<void> {
   if (ids.length === 0) return
   await trx.updateTable('clusters').set(told).where('id', 'in', ids).execute()

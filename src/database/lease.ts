@@ -65,19 +65,18 @@ export async function releaseLease(
 
 /**
  * Live clusters, at most `limit` of them, that nobody runs, for no server serves their home: its data folder or
- * engine is another one now. With the engine `none` there is nobody to miss. Only those that do not say so yet.
+ * engine is another one now. With the engine `none` there is nobody to miss. Only those whose message is not yet this one.
  */
 export async function listUnservedClusterIds(
   database: Database,
-  { home, limit }: { home: string; limit: number },
+  { home, message, limit }: { home: string; message: string; limit: number },
 ): Promise<number[]> {
   const rows = await database.reads
     .selectFrom('clusters')
     .select('id')
     .where('ended_at', 'is', null)
     .where('home', 'not in', ['none', home])
-    .where('reason', '<>', 'engine_unreachable')
-    .where('status', '<>', 'stopping')
+    .where(eb => eb.or([eb('message', 'is', null), eb('message', '<>', message)]))
     .$if(database.dialect === 'postgres', query =>
       query.where(eb =>
         eb.not(

@@ -12,6 +12,11 @@ import { describeEnd, MAX_ATTEMPTS, ranWell } from './verdict.ts'
 
 /** What users are told of a cluster that goes on: its status, and why it has it. Pure. */
 
+/** Told of clusters in a place for which there is no loop. */
+export const UNSERVED =
+  'No server serves the place where this cluster runs: it was created with another engine or data folder. ' +
+  'Its operator has to start a server with those again.'
+
 interface Described extends Decision {
   readonly admission: Admission | undefined
   readonly snapshot: Snapshot

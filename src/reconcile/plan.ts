@@ -5,7 +5,7 @@ import type { WorkerEndReason, WorkerId } from '../domain/worker.ts'
 import type { Handle } from '../launchers/launcher.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { decide, type Decision } from './decision.ts'
-import { describeCluster } from './describe.ts'
+import { describeCluster, UNSERVED } from './describe.ts'
 import { NO_END, type SeenWorker } from './observe.ts'
 import { admit, type Admission } from './queue.ts'
 import type { RecordedCluster, Snapshot } from './snapshot.ts'
@@ -136,13 +136,15 @@ function findNext(decisions: readonly Decision[]): number | undefined {
 /** It is being ended, or has to be, or is gone altogether. */
 function planEnd({ cluster, workers, verdict, readyWorkers }: Decision, { now }: Snapshot): ClusterChange {
   const reason = verdict?.reason ?? cluster.reason
+  // It is served again.
+  const told = cluster.message === UNSERVED ? null : cluster.message
   const isGone = workers.every(({ status }) => status === 'ended')
   return {
     id: cluster.id,
     from: cluster.status,
     status: isGone ? endStatusOf(reason) : 'stopping',
     reason,
-    message: verdict?.message ?? cluster.message,
+    message: verdict?.message ?? told,
     readyWorkers: isGone ? 0 : readyWorkers,
     address: isGone ? null : cluster.address,
     startedAt: cluster.startedAt === null ? firstStart(workers) : null,

@@ -8,6 +8,7 @@ import type { Tables } from '../database/tables.ts'
 import { deleteTokensExpiredBefore } from '../database/tokens.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
 import { addMs, DAY_MS, HOUR_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
+import { every } from '../lib/every.ts'
 
 const SWEEP_INTERVAL_MS = HOUR_MS
 /** One transaction forgets at most so many rows: it holds up every other write. */
@@ -54,17 +55,12 @@ export function startSweeping(
     onError: (error: unknown) => void
   },
 ): () => Promise<void> {
-  let running = Promise.resolve()
-  const run = () => {
-    running = sweep(database, { now: options.clock(), retentionDays: options.retentionDays }).then(
+  const sweeping = every(SWEEP_INTERVAL_MS, () =>
+    sweep(database, { now: options.clock(), retentionDays: options.retentionDays }).then(
       options.onSwept,
       options.onError,
-    )
-  }
-  run()
-  const timer = setInterval(run, SWEEP_INTERVAL_MS).unref()
-  return () => {
-    clearInterval(timer)
-    return running
-  }
+    ),
+  )
+  sweeping.now()
+  return () => sweeping.stop()
 }

@@ -78,7 +78,8 @@ export class Events {
   ): Promise<EventStream | undefined> {
     // Before the status: an end after it is an event above this number.
     const now = await findLastEventId(this.#database)
-    const position = after ?? now
+    // A number that was never given comes from before a backup was restored: it would be silent for long.
+    const position = Math.min(after ?? now, now)
     const of = { userId: user.id, clusterId }
     const hasEnded = clusterId !== undefined && !isLive(await this.#getStatus(user, clusterId))
     if (hasEnded) {

@@ -58,6 +58,17 @@ test('with Last-Event-ID it goes on just after that event, and 0 begins with the
   }
 })
 
+test('with a number that was never given it begins now: a backup was restored meanwhile', async () => {
+  const carol = await server.user()
+  await carol.createCluster()
+  const stream = await EventReader.open(carol, '/events', 1_000_000)
+  await expect.poll(() => stream.heartbeats).toBe(1)
+  const { id } = await carol.createCluster()
+  await stream.count(1)
+  expect(stream.events).toMatchObject([{ cluster: id }])
+  stream.cut()
+})
+
 test('many more events than one read takes come in order', async () => {
   const carol = await server.user()
   await Promise.all(Array.from({ length: 350 }, () => carol.createCluster()))
@@ -202,8 +213,11 @@ test('clients that go leave nothing behind, and too many are refused', async () 
 
 test('HEAD answers with the headers of the stream, and ends', async () => {
   const { id } = await alice.createCluster()
-  for (const path of ['/events', `/clusters/${id}/events`]) {
-    const answer = await alice.call('HEAD', path, { headers: { accept: 'text/event-stream' } })
+  for (const [path, accept] of [
+    ['/events', 'text/event-stream'],
+    [`/clusters/${id}/events`, 'Text/Event-Stream'],
+  ] as const) {
+    const answer = await alice.call('HEAD', path, { headers: { accept } })
     expect([answer.status, answer.headers['content-type']]).toEqual([200, 'text/event-stream; charset=utf-8'])
   }
 })

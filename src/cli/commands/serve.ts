@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../../config.ts'
 import { SAMPLE_PASSWORD, SAMPLE_USERNAMES } from '../../domain/user.ts'
+import type { GoingOn } from '../../engine.ts'
 import { serve } from '../../serve.ts'
 
 export function addServeCommand(program: Command): void {
@@ -31,13 +32,20 @@ async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
   await signalled
   // A second signal ends at once.
   process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
-  const { clusters, workers } = await server.stop()
+  const goingOn = await server.stop()
   await printSummary
-  if (clusters === 0) return
+  if (goingOn?.clusters === 0) return
   process.stdout.write(
-    `${count(clusters, 'cluster goes', 'clusters go')} on running without the server, with ${count(workers, 'worker', 'workers')}: ` +
-      `start it again to watch and stop them${server.howToEndAll}.\n`,
+    `${describeGoingOn(goingOn)}: start it again to watch and stop them${server.howToEndAll}.\n`,
   )
+}
+
+function describeGoingOn(goingOn: GoingOn | undefined): string {
+  if (goingOn === undefined) {
+    return 'The database cannot be asked how many clusters go on running without the server'
+  }
+  const { clusters, workers } = goingOn
+  return `${count(clusters, 'cluster goes', 'clusters go')} on running without the server, with ${count(workers, 'worker', 'workers')}`
 }
 
 function count(number: number, one: string, many: string): string {

@@ -23,6 +23,7 @@ import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { randomId } from '../lib/id.ts'
 import { NO_END } from './observe.ts'
 import type { KeptOutput } from './outputs.ts'
+import { toPlainText } from './plain-text.ts'
 import type { Step } from './plan.ts'
 
 /** The lease is somebody else's now: nothing more may be recorded or launched. */
@@ -261,7 +262,7 @@ export async function recordRefusals(
     id: worker.id,
     status: 'ended',
     reason: 'launch_refused',
-    message: `could not be launched: ${message}`,
+    message: `could not be launched: ${toPlainText(message)}`,
     endedAt: now,
   }))
   await database.transaction(trx => updateWorkers(trx, database.dialect, [], closings))

@@ -2,6 +2,7 @@ import type { RecordedWorker, WorkerClosing, WorkerProgress } from '../database/
 import { explainEnd, type WorkerEndReason, type WorkerStatus } from '../domain/worker.ts'
 import type { Handle, ObservedWorker, WorkerEnd } from '../launchers/launcher.ts'
 import { toTimestamp } from '../lib/clock.ts'
+import { toPlainText } from './plain-text.ts'
 import type { Look } from './snapshot.ts'
 
 /** One recorded worker against what the engine shows. Pure. */
@@ -97,7 +98,7 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
       id: worker.id,
       status: 'stopping',
       reason: worker.status === 'stopping' ? null : (end.reason ?? explained.reason),
-      message: end.message ?? explained.message,
+      message: end.message === null ? explained.message : toPlainText(end.message),
       exitCode: end.exitCode,
       signal: end.signal,
       startedAt,
@@ -111,7 +112,7 @@ function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: Worker
 function recordProgress(worker: RecordedWorker, observed: ObservedWorker): Observation {
   const { state, node, address } = observed
   const status: WorkerStatus = state.kind === 'ended' ? 'stopping' : state.kind
-  const waitsFor = state.kind === 'queued' ? state.message : null
+  const waitsFor = state.kind === 'queued' && state.message !== null ? toPlainText(state.message) : null
   const isKnown = worker.status === status && worker.node === node && worker.address === address
   if (isKnown) return { seen: worker, waitsFor }
   const startedAt = worker.startedAt ?? (state.kind === 'started' ? toTimestamp(state.startedAt) : null)

@@ -1,6 +1,7 @@
 import type { WorkerId } from '../domain/worker.ts'
 import type { Launcher } from '../launchers/launcher.ts'
 import { SECOND_MS } from '../lib/clock.ts'
+import { toPlainText } from './plain-text.ts'
 
 /** The end of what a worker printed, read while the engine still has it. */
 export interface KeptOutput {
@@ -80,15 +81,4 @@ export function findLastLine(output: Uint8Array): string | undefined {
   const line = lines.findLast(each => each !== '')
   if (line === undefined || line.length <= MAX_LINE_LENGTH) return line
   return `${line.slice(0, MAX_LINE_LENGTH)}…`
-}
-
-/** Colours and their like. */
-const SEQUENCES = new RegExp(`${String.fromCharCode(27)}\\[[0-?]*[ -/]*[@-~]`, 'g')
-
-function toPlainText(line: string): string {
-  return line
-    .replace(SEQUENCES, '')
-    .replaceAll('\t', ' ')
-    .replace(/[\p{C}\uFFFD]/gu, '')
-    .trim()
 }

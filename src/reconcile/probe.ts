@@ -2,6 +2,7 @@ import { get } from 'node:http'
 import type { Runtime } from '../domain/runtime.ts'
 import type { Clock } from '../lib/clock.ts'
 import { SECOND_MS } from '../lib/clock.ts'
+import { toPlainText } from './plain-text.ts'
 import type { Look, ProbeResult, RecordedCluster } from './snapshot.ts'
 import { urlOf, type Scheduler } from './spec.ts'
 
@@ -153,7 +154,7 @@ export class Prober {
         idleSince: idleness === undefined ? null : this.#findIdleSince(target, idle, idleness.busy),
       }
     } catch (error) {
-      const why = error instanceof Error ? error.message : 'unknown'
+      const why = error instanceof Error ? toPlainText(error.message) : 'unknown'
       // A busy scheduler may miss one; that its process has ended is for the engine to tell.
       const { readyWorkers } = target.result
       return { readyWorkers, problem: `The scheduler does not answer yet: ${why}.`, idleSince: null }
@@ -188,13 +189,22 @@ async function askAll(urls: readonly (string | undefined)[]): Promise<[Fields, F
 }
 
 async function askForNumbers(url: string): Promise<Fields> {
-  const parsed: unknown = JSON.parse(await ask(url))
+  const parsed = parseJson(await ask(url))
   if (typeof parsed !== 'object' || parsed === null) throw new Error(`${url} answers with no JSON object`)
   return new Map(
     Object.entries(parsed).flatMap(([name, value]: [string, unknown]): [string, number][] =>
       typeof value === 'number' && Number.isFinite(value) ? [[name, value]] : [],
     ),
   )
+}
+
+/** `undefined` for what is no JSON: the parser's own words would quote the program's. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function readCount(fields: Fields, name: string): number {

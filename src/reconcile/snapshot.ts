@@ -5,6 +5,7 @@ import { listLatestWorkers, listUnendedWorkerIds, type RecordedWorker } from '..
 import type { Runtime } from '../domain/runtime.ts'
 import type { WorkerId } from '../domain/worker.ts'
 import type { Launcher, ObservedWorker, Size } from '../launchers/launcher.ts'
+import { toPlainText } from './plain-text.ts'
 
 /** A live cluster with the latest worker on each of its seats, in the order of their roles and seats. */
 export interface RecordedCluster extends LiveCluster {
@@ -71,7 +72,7 @@ async function lookAtEngine(launcher: Pick<Launcher, 'list'>, recorded: readonly
     const { workers, gone } = await launcher.list(recorded)
     return { kind: 'seen', workers: new Map(workers.map(worker => [worker.id, worker])), gone }
   } catch (error) {
-    return { kind: 'unreachable', why: error instanceof Error ? error.message : 'unknown' }
+    return { kind: 'unreachable', why: error instanceof Error ? toPlainText(error.message) : 'unknown' }
   }
 }
 

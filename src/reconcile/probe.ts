@@ -29,6 +29,8 @@ interface Target {
   result: ProbeResult
   /** The fields of the last answer: when they change, something was done. */
   signature: string
+  /** As of the last answer: one that is missed says nothing of whether anything was done. */
+  idleSince: Date | null
   timer: NodeJS.Timeout | undefined
 }
 
@@ -88,6 +90,7 @@ export class Prober {
       intervalMs: FIRST_INTERVAL_MS,
       result: UNKNOWN,
       signature: '',
+      idleSince: null,
       timer: undefined,
     }
     this.#targets.set(cluster.id, target)
@@ -165,8 +168,9 @@ export class Prober {
     const signature = JSON.stringify([...fields])
     const isSame = signature === target.signature
     target.signature = signature
-    if (busy.some(name => (fields.get(name) ?? 0) > 0)) return null
-    return isSame && target.result.idleSince !== null ? target.result.idleSince : this.#clock()
+    const isBusy = busy.some(name => (fields.get(name) ?? 0) > 0)
+    target.idleSince = isBusy ? null : isSame && target.idleSince !== null ? target.idleSince : this.#clock()
+    return target.idleSince
   }
 }
 
@@ -233,6 +237,15 @@ function ask(url: string): Promise<string> {
         resolve(Buffer.concat(chunks).toString())
       })
       response.on('error', reject)
+    })
+    // A socket that it would rather use for something else has no end of its own.
+    request.on('upgrade', (response, socket) => {
+      socket.destroy()
+      reject(new Error(`${url} answers with ${response.statusCode}`))
+    })
+    // After whatever was the answer this says nothing.
+    request.on('close', () => {
+      reject(new Error(`${url} gives no whole answer`))
     })
     request.on('error', error => {
       const isLate = error.name === 'AbortError' || error.name === 'TimeoutError'

@@ -137,6 +137,12 @@ test.each([
     (_, response) => response.writeHead(302, { location: '/ok' }).end(),
     'answers with 302',
   ],
+  [
+    'another protocol',
+    ({ socket }) =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
+    'answers with 101',
+  ],
   ['no JSON', (_, response) => response.end('<html>'), 'answers with no JSON object.'],
   ['what no database would take', (_, response) => response.end('{"\0": 2}'), 'answers with no JSON object.'],
   ['JSON that is no object', (_, response) => response.end('7'), 'answers with no JSON object'],
@@ -151,7 +157,7 @@ test.each([
   [
     'half an answer',
     (_, response) => response.writeHead(200, { 'content-length': '99' }).write('{', () => response.destroy()),
-    'aborted',
+    'gives no whole answer',
   ],
 ] as [string, RequestListener, string][])(
   '%s is no answer, and the user hears why',
@@ -267,6 +273,22 @@ test('an answer that differs tells that something was done meanwhile: idle begin
   await answered(requests, before + 3)
   const later = probing.result?.idleSince?.getTime() ?? 0
   expect(later - (idleSince?.getTime() ?? 0)).toBeGreaterThanOrEqual(30_000)
+})
+
+test('an answer that is missed does not begin idle anew', async () => {
+  let isWell = true
+  const { url, requests } = await listen((request, response) => {
+    if (isWell) json({ workers: 1, processing: 0 })(request, response)
+    else response.writeHead(500).end()
+  })
+  const probing = idleness(url)
+  const { idleSince } = await probing.next()
+  isWell = false
+  expect(await probing.next()).toMatchObject({ idleSince: null })
+  isWell = true
+  probing.clock.advance(1000)
+  await answered(requests, requests() + 2)
+  expect(probing.result?.idleSince).toEqual(idleSince)
 })
 
 test('one that has been idle for as long as it may be is told of, in each answer', async () => {

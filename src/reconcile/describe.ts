@@ -97,6 +97,10 @@ function explain(described: Described): Explanation {
       message: isKnown ? cluster.message : describeWaiting(admission.waiting),
     }
   }
+  // Right after a start of ours nobody knows yet how much room there is: what was said stays.
+  if (snapshot.capacity === 'unknown' && cluster.reason === 'waiting_for_capacity') {
+    return { reason: cluster.reason, message: cluster.message }
+  }
   if (!workers.some(({ status }) => status === 'placed' || status === 'started')) {
     return { reason: 'launching', message: null }
   }

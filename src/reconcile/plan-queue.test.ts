@@ -271,6 +271,18 @@ const queue: Row[] = rows([
   ],
   ['nobody knows yet what the engine can do: nothing is launched', [pending(1)], { capacity: 'unknown' }, []],
   [
+    'and who waits for room still does',
+    [
+      pending(1, { reason: 'waiting_for_capacity', message: 'Waits for room.' }),
+      running(2, 1, {
+        ...{ workers: 2, readyWorkers: 1 },
+        ...{ reason: 'waiting_for_capacity', message: 'Waits for room.' },
+      }),
+    ],
+    { capacity: 'unknown', shows: shows(2, 1) },
+    [],
+  ],
+  [
     'a pass launches at most 256; the rest is for the next',
     [pending(1, { workers: 200 }), pending(2, { workers: 200 }), pending(3)],
     {},

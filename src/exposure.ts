@@ -26,10 +26,14 @@ export function refuseToBeExposed(config: Config): void {
 }
 
 /** How others can reach the server, for a sentence; `undefined` when this machine alone can. */
-export function describeReach({ host, trustProxy }: Config): string | undefined {
+export function describeReach({ host, trustProxy, allowedHosts }: Config): string | undefined {
   if (!isLoopback(host)) return `CLUSTERS_HOST is ${host}, which others can reach`
-  return trustProxy.length > 0
-    ? `CLUSTERS_TRUST_PROXY is ${trustProxy.join(', ')}, a proxy through which others can reach the server`
+  if (trustProxy.length > 0) {
+    return `CLUSTERS_TRUST_PROXY is ${trustProxy.join(', ')}, a proxy through which others can reach the server`
+  }
+  const names = allowedHosts.filter(name => !isLoopback(name))
+  return names.length > 0
+    ? `CLUSTERS_ALLOWED_HOSTS has ${names.join(', ')}, by which others can reach the server`
     : undefined
 }
 

@@ -10,6 +10,9 @@ import { createFolder, refuseCommand, runCommand, spawnServer } from '../support
 const EXPOSED = { CLUSTERS_HOST: '0.0.0.0', CLUSTERS_PORT: '0' }
 const BEHIND_PROXY = { ...EXPOSED, CLUSTERS_TRUST_PROXY: '127.0.0.1' }
 
+/** As for a proxy on this machine that is not named. */
+const ALLOWED = { CLUSTERS_PORT: '0', CLUSTERS_ALLOWED_HOSTS: 'localhost,clusters.example.org' }
+
 test('a server that others can reach does not start without TLS or a proxy that does it', async () => {
   const settings = { ...EXPOSED, CLUSTERS_DATA_DIR: createFolder() }
   const sentence = await refuseCommand(['serve'], settings)
@@ -36,6 +39,30 @@ test('a server that others can reach does not start while a sample user has the 
 
   await runCommand(['user', 'enable', 'betty'], data)
   expect(await refuseCommand(['serve'], exposed)).toContain('the sample user betty')
+})
+
+test.each([
+  ['CLUSTERS_HOST is 0.0.0.0', BEHIND_PROXY],
+  ['CLUSTERS_TRUST_PROXY is 10.0.0.1', { CLUSTERS_PORT: '0', CLUSTERS_TRUST_PROXY: '10.0.0.1' }],
+  ['CLUSTERS_ALLOWED_HOSTS has clusters.example.org', ALLOWED],
+])(
+  '%s: users run programs here only when the operator says that they are trusted',
+  async (reach, settings) => {
+    const data = { CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_ENGINE: 'local' }
+    const sentence = await refuseCommand(['serve'], { ...settings, ...data })
+    expect(sentence).toContain(reach)
+    expect(sentence).toContain('CLUSTERS_LOCAL_TRUST_USERS=yes')
+    const server = await spawnServer({ ...settings, ...data, CLUSTERS_LOCAL_TRUST_USERS: 'yes' })
+    await server.stop()
+  },
+)
+
+test('a name of this machine alone exposes nothing', async () => {
+  const server = await spawnServer({
+    ...{ CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_ENGINE: 'local' },
+    ...{ CLUSTERS_PORT: '0', CLUSTERS_ALLOWED_HOSTS: 'localhost,127.0.0.2' },
+  })
+  await server.stop()
 })
 
 test('behind a trusted proxy, the protocol it names is believed: HSTS and a Secure cookie', async () => {

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { Launcher } from '../../src/launchers/launcher.ts'
 import {
   findTagged,
   isRoot,
@@ -25,6 +26,18 @@ function tell(changes: ConstructorParameters<typeof LocalStory>[0] = {}): LocalS
 /** Where root may not make cgroups, as in most containers, the kernel limits nothing for us. */
 const canLimit = isRoot && readFileSync('/proc/self/mountinfo', 'utf8').includes(' - cgroup')
 
+/** Above what the kernel gives. */
+const DEAD_PID = 2 ** 22 + 1
+
+/** Where the groups of its workers are. */
+function listBases({ home }: Launcher): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter(line => / - cgroup2? /.test(line))
+    .map(line => `${line.split(' ')[4] ?? ''}/clusters-${home.slice('local:'.length)}`)
+    .filter(path => existsSync(path))
+}
+
 describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make any)', () => {
   test('says that everything is enforced', async () => {
     const facts = await (await tell().open()).describe()
@@ -39,6 +52,12 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const end = await waitForEnd(launcher, id)
     expect(end).toMatchObject({ exitCode: null, signal: 'SIGKILL', reason: 'out_of_memory' })
     expect(end.message).toMatch(/^was over its memory of 0\.0625 GiB \(peak 0\.06\d* GiB\): ask for more$/)
+  })
+
+  test('a memory that no process fits into is told as that', async () => {
+    const launcher = await tell().open()
+    const id = await launchOne(launcher, ['true'], { size: { cpus: 1, memory: 0.00002 } })
+    expect(await waitForEnd(launcher, id)).toMatchObject({ reason: 'out_of_memory', startedAt: null })
   })
 
   test('a worker whose child was over its memory is told so if it fails of it, and not if it goes on', async () => {
@@ -84,16 +103,19 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const launcher = await story.open()
     const id = await launchOne(launcher, ['sleep', '1000'])
     await waitForState(launcher, id, 'started')
-    const groups = () =>
-      readFileSync('/proc/self/mountinfo', 'utf8')
-        .split('\n')
-        .filter(line => / - cgroup2? /.test(line))
-        .map(line => `${line.split(' ')[4] ?? ''}/clusters-${launcher.home.slice('local:'.length)}`)
-        .filter(path => existsSync(path))
-    expect(groups()).not.toEqual([])
+    expect(listBases(launcher)).not.toEqual([])
     await terminateWholly(launcher, id)
     await launcher.close()
-    expect(groups()).toEqual([])
+    expect(listBases(launcher)).toEqual([])
+  })
+
+  test('what a server left that was killed while it probed is cleared by the next one', async () => {
+    const story = tell()
+    const launcher = await story.open()
+    const left = `${listBases(launcher)[0]}/probe-memory-${DEAD_PID}`
+    mkdirSync(left)
+    await story.open()
+    expect(existsSync(left)).toBe(false)
   })
 
   test('warming up moves no process', async () => {
@@ -159,6 +181,8 @@ test('says which runtimes lack their programs', async () => {
 test('a worker sees nothing of the environment of the server but what everybody needs', async () => {
   process.env['CLUSTERS_SECRET'] = process.env['OTHER_SECRET'] = 'swordfish'
   const launcher = await tell().open()
+  delete process.env['CLUSTERS_SECRET']
+  delete process.env['OTHER_SECRET']
   const id = await launchOne(launcher, ['env'], { environment: { PATH: '/usr/bin:/bin', HOME: '/own' } })
   await waitForEnd(launcher, id)
   const names = (await readLog(launcher, id))

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { findHierarchies } from './hierarchies.ts'
 
-const mount = (root: string, path: string, type: string, options: string) =>
-  `35 31 0:32 ${root} ${path} rw,relatime shared:9 - ${type} ${type} ${options}`
+const mount = (root: string, path: string, type: string, options: string, device = path) =>
+  `35 31 ${device} ${root} ${path} rw,relatime shared:9 - ${type} ${type} ${options}`
 
 test('version 1: each tree with what it limits, and where ours may be, the best first', () => {
   const mounts = [
@@ -56,6 +56,15 @@ test('in a container that sees a part of the tree, only what is in that part', (
   ])
   expect(findHierarchies(mounts, '0::/elsewhere\n')).toMatchObject([
     { candidates: ['/sys/fs/cgroup'], own: undefined },
+  ])
+})
+
+test('a tree that is mounted twice is one tree', () => {
+  const mounts = ['/sys/fs/cgroup/memory', '/mnt/memory'].map(path =>
+    mount('/', path, 'cgroup', 'rw,memory', '0:32'),
+  )
+  expect(findHierarchies(mounts.join('\n'), '4:memory:/\n')).toMatchObject([
+    { controllers: ['memory'], candidates: ['/sys/fs/cgroup/memory'] },
   ])
 })
 

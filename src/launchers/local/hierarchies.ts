@@ -17,10 +17,12 @@ export interface Hierarchy {
 
 /** `mountInfo`: /proc/self/mountinfo. `ownGroups`: /proc/self/cgroup. */
 export function findHierarchies(mountInfo: string, ownGroups: string): Hierarchy[] {
-  return mountInfo.split('\n').flatMap(line => {
-    const mount = parseMount(line)
-    if (mount === undefined) return []
-    const { version, options, root, path } = mount
+  const mounts = mountInfo.split('\n').flatMap(line => parseMount(line) ?? [])
+  // A tree may be mounted in several places: a worker has one group in it.
+  const trees = mounts.filter(
+    ({ device }, index) => mounts.findIndex(each => each.device === device) === index,
+  )
+  return trees.flatMap(({ version, options, root, path }) => {
     const controllers = version === 2 ? [] : CONTROLLERS.filter(controller => options.includes(controller))
     if (version === 1 && controllers.length === 0) return []
     const inside = stripRoot(findOwnGroup(ownGroups, controllers), root)
@@ -31,6 +33,8 @@ export function findHierarchies(mountInfo: string, ownGroups: string): Hierarchy
 
 interface Mount {
   readonly version: 1 | 2
+  /** The same for each place where one tree is mounted. */
+  readonly device: string
   readonly options: readonly string[]
   /** What of the tree is mounted: in a container perhaps only a part. */
   readonly root: string
@@ -39,13 +43,15 @@ interface Mount {
 
 function parseMount(line: string): Mount | undefined {
   const [before, after] = line.split(' - ')
-  const [, , , root, path] = before?.split(' ') ?? []
+  const [, , device, root, path] = before?.split(' ') ?? []
   const [type, , options] = after?.split(' ') ?? []
-  if (root === undefined || path === undefined || options === undefined) return undefined
+  if (device === undefined || root === undefined || path === undefined || options === undefined) {
+    return undefined
+  }
   // Nothing that we pass on to a shell has a space in it; the kernel writes one as \040.
   if (path.includes('\\')) return undefined
   if (type !== 'cgroup' && type !== 'cgroup2') return undefined
-  return { version: type === 'cgroup' ? 1 : 2, options: options.split(','), root, path }
+  return { version: type === 'cgroup' ? 1 : 2, device, options: options.split(','), root, path }
 }
 
 /** The group of this process in the tree of these controllers (none: version 2). */

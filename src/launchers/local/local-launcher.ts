@@ -24,7 +24,7 @@ import { Observer } from './observer.ts'
 import { pickEnvironment } from './order.ts'
 import { Outputs } from './outputs.ts'
 import { preparePlace, refuse, removePlace } from './place.ts'
-import { probeLimits, type HeldLimits } from './probe.ts'
+import { clearProbes, probeLimits, type HeldLimits } from './probe.ts'
 import { findMissingPrograms, type ProgramCheck } from './programs.ts'
 import { readBootId } from './processes.ts'
 import { FILES, isWorkerId, putNever } from './record.ts'
@@ -143,6 +143,7 @@ export class LocalLauncher implements Launcher {
     for (const id of await this.#listIds()) {
       if (existsSync(join(folder, id, FILES.stopping))) this.#endings.begin(id, { isToBeCleared: false })
     }
+    clearProbes(this.#cgroups)
     // Whoever removed its folder wants the worker to end.
     for (const id of this.#cgroups.listIds()) {
       if (isWorkerId(id) && !existsSync(join(folder, id))) this.#endings.begin(id, { isToBeCleared: true })

@@ -189,11 +189,11 @@ export class Observer {
 
   /** What exit code and signal do not say. */
   #explain(id: WorkerId, ending: Ending, startedAt: Date | null): Pick<WorkerEnd, 'reason' | 'message'> {
-    if (startedAt === null) {
-      return { reason: 'worker_lost', message: 'could not be started; its output says why' }
-    }
     if (ending.oomKills > 0 && ending.exitCode !== 0) {
       return { reason: 'out_of_memory', message: this.#describeMemory(id, ending) }
+    }
+    if (startedAt === null) {
+      return { reason: 'worker_lost', message: 'could not be started; its output says why' }
     }
     if (!ending.isSignal && (ending.exitCode === 127 || ending.exitCode === 126)) {
       const line = findLine(this.#path(id, FILES.log))?.text ?? ''

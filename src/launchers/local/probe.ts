@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cgroups, Limits } from './cgroups.ts'
@@ -31,6 +31,8 @@ const COULD_NOT_ENTER = 8
 const HAS_FORKED = 9
 
 const PROBE_TIMEOUT_MS = 5000
+/** A server that is killed meanwhile ends no probe. */
+const CPU_SECONDS = 2
 
 interface ProbeEnd {
   readonly code: number | null
@@ -39,14 +41,13 @@ interface ProbeEnd {
 type Judge = (group: string, end: Promise<ProbeEnd>) => Promise<boolean>
 
 async function probe(cgroups: Cgroups, name: string, limits: Limits, script: string, judge: Judge) {
-  // No worker's id has a dash in it.
   const group = `probe-${name}-${process.pid}`
   try {
     await cgroups.create(group, limits)
     const enter = cgroups.folders.map(folder => `printf 0 >'${folder}/${group}/cgroup.procs'`).join(' && ')
     const child = spawn(
       '/bin/sh',
-      ['-c', `{ ${enter}; } 2>/dev/null || exit ${COULD_NOT_ENTER}; ${script}`],
+      ['-c', `ulimit -t ${CPU_SECONDS}; { ${enter}; } 2>/dev/null || exit ${COULD_NOT_ENTER}; ${script}`],
       {
         stdio: 'ignore',
         env: {},
@@ -64,6 +65,19 @@ async function probe(cgroups: Cgroups, name: string, limits: Limits, script: str
   } finally {
     cgroups.kill(group)
     for (let tries = 0; !cgroups.remove(group) && tries < 50; tries += 1) await sleep(10)
+  }
+}
+
+/** No worker's id has a dash in it. */
+const GROUP = /^probe-\w+-(\d+)$/
+
+/** What a server left that was killed while it probed. Others of this home may be probing now. */
+export function clearProbes(cgroups: Cgroups): void {
+  for (const name of cgroups.listIds()) {
+    const pid = GROUP.exec(name)?.[1]
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue
+    cgroups.kill(name)
+    cgroups.remove(name)
   }
 }
 

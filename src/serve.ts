@@ -29,6 +29,8 @@ import { Offer } from './service/offer.ts'
 import { createServices } from './services.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
 
+export type { GoingOn }
+
 export interface ServeOptions {
   /** Loads fixtures/initial.yaml when there is no user yet. */
   readonly sampleUsers: boolean

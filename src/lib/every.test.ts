@@ -14,7 +14,7 @@ test('what takes longer than its interval is done one at a time, and waited for 
   })
   work.now()
   work.now()
-  while (begun < 3) await sleep(5)
+  await expect.poll(() => begun).toBeGreaterThan(2)
   await work.stop()
   expect({ errors, underWay }).toEqual({ errors: [], underWay: 0 })
   const before = begun

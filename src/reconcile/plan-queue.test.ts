@@ -4,7 +4,11 @@ import {
   cluster,
   failed,
   idOf,
+  losing,
+  pending,
   planFor,
+  running,
+  showStarted,
   tell,
   worker,
   workers,
@@ -13,32 +17,13 @@ import {
 import type { RecordedCluster } from './snapshot.ts'
 import { portsOf } from './spec.ts'
 
-/** Several clusters beside each other, above all where they wait for room, as a table. */
+/** Several clusters that wait for room, as a table. */
 type Row = [name: string, recorded: RecordedCluster[], around: Around, planned: string[]]
 
 const rows = (table: Row[]) => table
 
-const pending = (id: number, fields: Partial<RecordedCluster> = {}) =>
-  cluster('pending', [], { id, ...fields })
-
-const running = (id: number, count: number, fields: Partial<RecordedCluster> = {}) =>
-  cluster(
-    'running',
-    workers(count, 'started', { clusterId: id }).map(each => ({ ...each, id: idOf(each.seat, id) })),
-    {
-      ...{ id, workers: count },
-      ...fields,
-    },
-  )
-
-const shows = (id: number, count: number) =>
-  Object.fromEntries(Array.from({ length: count }, (_, seat) => [idOf(seat, id), 'started' as const]))
-
 const waits = (id: number) => `cluster ${id} stays pending: waiting_for_capacity`
 const cpus = (count: number): Around => ({ capacity: { cpus: count, memory: Infinity } })
-const loses = (id: number, fields: Partial<RecordedCluster['seats'][number]>) =>
-  cluster('running', [failed(0, { id: idOf(0, id), clusterId: id, ...fields })], { id, readyWorkers: 0 })
-
 /** The port follows from the scheduler's id. */
 const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler', 2), ['scheduler_port', 'http_port'])['scheduler_port']}`
 
@@ -61,7 +46,7 @@ const queue: Row[] = rows([
     cpus(2),
     ['launch worker-0@1', 'launch worker-0@2', waits(3)],
   ],
-  ['what runs takes room', [running(1, 2), pending(2)], { ...cpus(2), shows: shows(1, 2) }, [waits(2)]],
+  ['what runs takes room', [running(1, 2), pending(2)], { ...cpus(2), shows: showStarted(1, 2) }, [waits(2)]],
   [
     'what is being ended takes room until it is gone',
     [
@@ -70,7 +55,7 @@ const queue: Row[] = rows([
       }),
       pending(2),
     ],
-    { ...cpus(1), shows: shows(1, 1) },
+    { ...cpus(1), shows: showStarted(1, 1) },
     [waits(2), 'terminate worker-0@1'],
   ],
   [
@@ -87,31 +72,31 @@ const queue: Row[] = rows([
   [
     'the whole cluster or nothing of it',
     [running(1, 1), pending(2, { workers: 2 })],
-    { ...cpus(2), shows: shows(1, 1) },
+    { ...cpus(2), shows: showStarted(1, 1) },
     [waits(2)],
   ],
   [
     'a cluster that needs just what is left',
     [running(1, 1), pending(2, { workers: 2, cpus: 0.1 })],
-    { ...cpus(1.2), shows: shows(1, 1) },
+    { ...cpus(1.2), shows: showStarted(1, 1) },
     ['launch worker-0@2', 'launch worker-1@2'],
   ],
   [
     'nobody is let past somebody who waits, though there were room',
     [running(1, 2), pending(2, { workers: 2 }), pending(3)],
-    { ...cpus(3), shows: shows(1, 2) },
+    { ...cpus(3), shows: showStarted(1, 2) },
     [waits(2), waits(3)],
   ],
   [
     'memory counts as well',
     [running(1, 1), pending(2)],
-    { capacity: { cpus: Infinity, memory: 1 }, shows: shows(1, 1) },
+    { capacity: { cpus: Infinity, memory: 1 }, shows: showStarted(1, 1) },
     [waits(2)],
   ],
   [
     'a cluster that has begun queues for what it grows by, in its own place',
     [running(1, 1, { workers: 2, readyWorkers: 1 }), running(2, 1), pending(3, { cpus: 0.1 })],
-    { ...cpus(2), shows: { ...shows(1, 1), ...shows(2, 1) } },
+    { ...cpus(2), shows: { ...showStarted(1, 1), ...showStarted(2, 1) } },
     ['cluster 1 stays running: waiting_for_capacity', waits(3)],
   ],
   [
@@ -150,7 +135,7 @@ const queue: Row[] = rows([
         address: ADDRESS,
       }),
     ],
-    { ...cpus(3), shows: { ...shows(1, 1), [idOf('scheduler', 2)]: 'started' } },
+    { ...cpus(3), shows: { ...showStarted(1, 1), [idOf('scheduler', 2)]: 'started' } },
     ['cluster 1 stays running: waiting_for_capacity', 'launch worker-0@2'],
   ],
   [
@@ -163,25 +148,25 @@ const queue: Row[] = rows([
       }),
       pending(3, { cpus: 0.1 }),
     ],
-    { ...cpus(5), shows: { ...shows(1, 1), [idOf('scheduler', 2)]: 'started' } },
+    { ...cpus(5), shows: { ...showStarted(1, 1), [idOf('scheduler', 2)]: 'started' } },
     ['cluster 2 stays starting: waiting_for_capacity', waits(3)],
   ],
   [
     'the room of a worker that failed is kept for the one in its place',
-    [loses(1, { endedAt: ago(0.5) }), pending(2)],
+    [losing(1, { endedAt: ago(0.5) }), pending(2)],
     cpus(1),
     ['cluster 1 stays running: worker_lost', waits(2)],
   ],
   [
     'and the one in its place gets it',
-    [loses(1, { endedAt: ago(1) }), pending(2)],
+    [losing(1, { endedAt: ago(1) }), pending(2)],
     cpus(1),
     ['launch worker-0@1, attempt 2', 'cluster 1 stays running: worker_lost', waits(2)],
   ],
   [
     'and so it does behind a cluster that waits for the very room',
-    [running(1, 1, { workers: 2, readyWorkers: 1 }), loses(2, { endedAt: ago(1) })],
-    { ...cpus(2), shows: shows(1, 1) },
+    [running(1, 1, { workers: 2, readyWorkers: 1 }), losing(2, { endedAt: ago(1) })],
+    { ...cpus(2), shows: showStarted(1, 1) },
     [
       'cluster 1 stays running: waiting_for_capacity',
       'launch worker-0@2, attempt 2',
@@ -195,7 +180,7 @@ const queue: Row[] = rows([
       running(2, 1),
       pending(3, { cpus: 0.1 }),
     ],
-    { ...cpus(2), shows: shows(2, 1) },
+    { ...cpus(2), shows: showStarted(2, 1) },
     ['launch worker-0@1, attempt 2', 'cluster 1 stays running: worker_lost', waits(3)],
   ],
   [
@@ -242,7 +227,7 @@ const queue: Row[] = rows([
   [
     'so is that of a seat that was given up',
     [cluster('running', [worker(0, 'started'), failed(1, { reason: 'scaled_down' })]), pending(2)],
-    { ...cpus(2), shows: shows(1, 1) },
+    { ...cpus(2), shows: showStarted(1, 1) },
     ['launch worker-0@2'],
   ],
   [
@@ -254,7 +239,7 @@ const queue: Row[] = rows([
       }),
       pending(2),
     ],
-    { ...cpus(1), shows: shows(1, 1) },
+    { ...cpus(1), shows: showStarted(1, 1) },
     ['cluster 1 stays running: waiting_for_capacity', waits(2)],
   ],
   [
@@ -266,7 +251,7 @@ const queue: Row[] = rows([
   [
     'what runs from the time when there was more room keeps nobody waiting either',
     [running(1, 2, { workers: 3, readyWorkers: 2 }), pending(2, { cpus: 0.5 })],
-    { ...cpus(2.5), shows: shows(1, 2) },
+    { ...cpus(2.5), shows: showStarted(1, 2) },
     ['cluster 1 stays running: waiting_for_capacity', 'launch worker-0@2'],
   ],
   ['nobody knows yet what the engine can do: nothing is launched', [pending(1)], { capacity: 'unknown' }, []],
@@ -279,7 +264,7 @@ const queue: Row[] = rows([
         ...{ reason: 'waiting_for_capacity', message: 'Waits for room.' },
       }),
     ],
-    { capacity: 'unknown', shows: shows(2, 1) },
+    { capacity: 'unknown', shows: showStarted(2, 1) },
     [],
   ],
   [
@@ -290,38 +275,6 @@ const queue: Row[] = rows([
   ],
 ])
 
-const beside: Row[] = rows([
-  [
-    'what nothing claims is ended',
-    [running(1, 1)],
-    { shows: { ...shows(1, 1), stranger: 'started', other: 'queued' } },
-    ['terminate stranger', 'terminate other'],
-  ],
-  [
-    'so is what is recorded as ended and runs all the same',
-    [loses(1, { endedAt: ago(0.5) })],
-    { shows: shows(1, 1) },
-    ['cluster 1 stays running: worker_lost', 'terminate worker-0@1'],
-  ],
-  [
-    'nothing is concluded of a worker that was not asked for',
-    [cluster('pending', [worker(0, 'launching')])],
-    { notAskedFor: [idOf(0)] },
-    [],
-  ],
-  [
-    'one fails, and the other goes on as if nothing were',
-    [loses(1, { attempt: 5 }), running(2, 1)],
-    { shows: shows(2, 1) },
-    ['cluster 1 becomes failed: crash_loop'],
-  ],
-  ['nothing is recorded, nothing is shown: nothing is done', [], {}, []],
-])
-
 test.each(queue)('queue: %s', (_, recorded, around, planned) => {
-  expect(tell(planFor(recorded, around))).toEqual(planned)
-})
-
-test.each(beside)('beside each other: %s', (_, recorded, around, planned) => {
   expect(tell(planFor(recorded, around))).toEqual(planned)
 })

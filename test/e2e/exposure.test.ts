@@ -62,6 +62,7 @@ test('a name of this machine alone exposes nothing', async () => {
     ...{ CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_ENGINE: 'local' },
     ...{ CLUSTERS_PORT: '0', CLUSTERS_ALLOWED_HOSTS: 'localhost,127.0.0.2' },
   })
+  expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:/)
   await server.stop()
 })
 

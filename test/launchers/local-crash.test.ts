@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -46,17 +48,48 @@ describe.each([
   }, 120_000)
 })
 
+test('workers have nothing of what whoever started the server left open', async () => {
+  const story = new LocalStory()
+  stories.push(story)
+  mkdirSync(`${story.folder}.marks`)
+  const secret = join(`${story.folder}.marks`, 'secret')
+  const file = openSync(secret, 'w')
+  const [id, other] = [newWorkerId(), newWorkerId()]
+  // Node itself closes what is open below 16.
+  const above = [...Array.from({ length: 16 }, () => 'ignore' as const), file]
+  const child = spawnLaunching(story, false, [id, other], above)
+  closeSync(file)
+  const words = createInterface(child.stdout)[Symbol.asyncIterator]()
+  for (let count = 0; count < 2; count++) await words.next()
+  await waitUntil('each has said that it runs', () => countStarts(story, other) === 1)
+  const links = findTagged(other).flatMap(pid =>
+    readdirSync(`/proc/${pid}/fd`).map(number => readlinkSync(`/proc/${pid}/fd/${number}`)),
+  )
+  child.kill('SIGKILL')
+  expect(links).toContain('/dev/null')
+  expect(links).not.toContain(secret)
+})
+
+function spawnLaunching(
+  story: LocalStory,
+  withoutCgroups: boolean,
+  ids: readonly string[],
+  above: readonly ('ignore' | number)[] = [],
+): ChildProcessByStdio<null, Readable, null> {
+  return spawn(
+    process.execPath,
+    ['--import', 'tsx', PROCESS, story.folder, `${story.folder}.marks`, String(withoutCgroups), ...ids],
+    { stdio: ['ignore', 'pipe', 'inherit', ...above] },
+  ) as ChildProcessByStdio<null, Readable, null>
+}
+
 async function launchAndKill(
   story: LocalStory,
   instant: (typeof INSTANTS)[number],
   withoutCgroups: boolean,
 ): Promise<string[]> {
   const ids = Array.from({ length: 12 }, newWorkerId)
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', PROCESS, story.folder, `${story.folder}.marks`, String(withoutCgroups), ...ids],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+  const child = spawnLaunching(story, withoutCgroups, ids)
   const ended = once(child, 'exit')
   const words = createInterface(child.stdout)[Symbol.asyncIterator]()
   await words.next()

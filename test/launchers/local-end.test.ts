@@ -224,7 +224,9 @@ test('folders that are deeper than a path can name are deleted', async () => {
   const id = await launchOne(launcher, ['bash', '-c', script])
   await waitUntil('it is so deep', () => Number(readFileSync(story.path(id, 'log'), 'utf8')) > 4096)
   await terminateWholly(launcher, id)
-  await waitUntil('it is deleted', () => !readdirSync(story.folder).some(each => each.includes(id)))
+  const isLeft = () => readdirSync(story.folder).some(each => each.includes(id))
+  await waitUntil('it is deleted', () => !isLeft())
+  expect(isLeft()).toBe(false)
 })
 
 test('nobody waits for what an ended worker has left: no other end, and no start', async () => {
@@ -253,10 +255,9 @@ test('nobody waits for what an ended worker has left: no other end, and no start
   process.env['PATH'] = path
   await second.close()
   await story.open()
-  await waitUntil(
-    'all is deleted',
-    () => !readdirSync(story.folder).some(each => each.startsWith('.removed-')),
-  )
+  const isLeft = () => readdirSync(story.folder).some(each => each.startsWith('.removed-'))
+  await waitUntil('all is deleted', () => !isLeft())
+  expect(isLeft()).toBe(false)
 })
 
 test('tells at once when a worker starts, ends and is gone', async () => {

@@ -57,7 +57,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
   test('a memory that no process fits into is told as that', async () => {
     const launcher = await tell().open()
     const id = await launchOne(launcher, ['true'], { size: { cpus: 1, memory: 0.00002 } })
-    expect(await waitForEnd(launcher, id)).toMatchObject({ reason: 'out_of_memory', startedAt: null })
+    expect(await waitForEnd(launcher, id)).toMatchObject({ reason: 'out_of_memory' })
   })
 
   test('a worker whose child was over its memory is told so if it fails of it, and not if it goes on', async () => {
@@ -107,6 +107,18 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     await terminateWholly(launcher, id)
     await launcher.close()
     expect(listBases(launcher)).toEqual([])
+  })
+
+  test('a worker whose folder is removed is gone when its last process is', async () => {
+    const story = tell({ watchSeconds: 1000 })
+    const launcher = await story.open()
+    const id = await launchOne(launcher, ['sleep', '1000'])
+    await waitForState(launcher, id, 'started')
+    rmSync(story.path(id), { recursive: true })
+    const isGone = async () => (await launcher.list([id])).gone.has(id)
+    expect(await isGone()).toBe(false)
+    await waitUntil('it is gone', isGone)
+    expect(findTagged(id)).toEqual([])
   })
 
   test('what a server left that was killed while it probed is cleared by the next one', async () => {
@@ -176,6 +188,18 @@ test('says which runtimes lack their programs', async () => {
     absent: 'Install it.',
     broken: 'Mend it.',
   })
+})
+
+test('a worker may share its files, whatever the server keeps for itself', async () => {
+  const before = process.umask(0o077)
+  try {
+    const launcher = await tell().open()
+    const id = await launchOne(launcher, ['sh', '-c', 'umask'])
+    await waitForEnd(launcher, id)
+    expect(await readLog(launcher, id)).toBe('0022\n')
+  } finally {
+    process.umask(before)
+  }
 })
 
 test('a worker sees nothing of the environment of the server but what everybody needs', async () => {

@@ -123,6 +123,7 @@ test('a server that has lost its lease asks no schedulers any more', async () =>
     before = requests
     await new Promise(resolve => setTimeout(resolve, 2500))
   } while (requests > before)
+  expect(requests).toBe(before)
   await reconciler.stop()
   scheduler.close()
 })

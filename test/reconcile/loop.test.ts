@@ -215,6 +215,7 @@ test('a worker whose output takes too long to read is cleared after a further tr
       signal.addEventListener('abort', resolve)
     })
     world.launcher.logs = logs
+    yield* []
   }
   await reconciler.settle()
   expect(await readEnds()).toEqual({

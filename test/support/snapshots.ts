@@ -163,3 +163,23 @@ function tellStep({ clusterId, launches, progress, closings, outputs, change, st
         ]),
   ]
 }
+
+/** Of several clusters beside each other, each with its own workers. */
+export const pending = (id: number, fields: Partial<RecordedCluster> = {}) =>
+  cluster('pending', [], { id, ...fields })
+
+export const running = (id: number, count: number, fields: Partial<RecordedCluster> = {}) =>
+  cluster(
+    'running',
+    workers(count, 'started', { clusterId: id }).map(each => ({ ...each, id: idOf(each.seat, id) })),
+    {
+      ...{ id, workers: count },
+      ...fields,
+    },
+  )
+
+export const showStarted = (id: number, count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, seat) => [idOf(seat, id), 'started' as const]))
+
+export const losing = (id: number, fields: Partial<RecordedCluster['seats'][number]>) =>
+  cluster('running', [failed(0, { id: idOf(0, id), clusterId: id, ...fields })], { id, readyWorkers: 0 })

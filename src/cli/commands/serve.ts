@@ -1,8 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../../config.ts'
 import { SAMPLE_PASSWORD, SAMPLE_USERNAMES } from '../../domain/user.ts'
-import type { GoingOn } from '../../engine.ts'
-import { serve } from '../../serve.ts'
+import { serve, type GoingOn } from '../../serve.ts'
 
 export function addServeCommand(program: Command): void {
   program

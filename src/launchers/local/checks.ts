@@ -41,8 +41,11 @@ export async function prepareGround(folder: string, user: string | undefined): P
   if (!(await canRun(SHELL))) throw new OperatorError(`The engine local needs ${SHELL}, which is not here.`)
   const [setsid, env] = [await demandProgram('setsid'), await demandProgram('env')]
   const programs = {
-    ...{ shell: SHELL, setsid, env },
-    ...{ rm: await demandProgram('rm'), chmod: await demandProgram('chmod') },
+    shell: SHELL,
+    setsid,
+    env,
+    rm: await demandProgram('rm'),
+    chmod: await demandProgram('chmod'),
   }
   if (user === undefined)
     return { homeId, account: getOwnAccount(), workRoot: undefined, asUser: [], ...programs }

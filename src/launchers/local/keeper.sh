@@ -71,6 +71,8 @@ begin() {
   printf '%s %s %s\n' "$pid" "$start" "$boot" >started || exit 125
   set +C
   printf 'started %s\n' "$id" >&3
+  # Of the server it is so strict that nobody could share a file with their team.
+  umask 022
   if [ -n "$work" ]; then cd "$work/$id"; else cd work; fi || exit 125
   exec 3>&-
   trap - PIPE

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type { WorkerId } from '../../domain/worker.ts'
@@ -9,6 +10,9 @@ const KEEPER = fileURLToPath(new URL('keeper.sh', import.meta.url))
 
 /** Later than what a launch makes happen, so that nothing of it waits for the next launch's shell. */
 const PREPARE_AFTER_MS = 200
+
+/** O_CLOEXEC of Linux, which Node does not name. */
+const CLOSED_ON_EXEC = 0o2000000
 
 export interface KeepersOptions {
   /** With the workers' folders. */
@@ -33,9 +37,21 @@ export class Keepers {
   readonly #options: KeepersOptions
   #waiting: Promise<ChildProcess> | undefined
   #timer: NodeJS.Timeout | undefined
+  /** From descriptor 4 on: /dev/null in the place of what workers must not have. */
+  readonly #covers: readonly ('ignore' | number)[]
+  #null: number | undefined
 
   constructor(options: KeepersOptions) {
     this.#options = options
+    const inherited = listInherited()
+    this.#covers = []
+    if (inherited.length > 0) {
+      const cover = openSync('/dev/null', 'r+')
+      this.#covers = Array.from({ length: Math.max(...inherited) - 3 }, (_, index) =>
+        inherited.includes(index + 4) ? cover : 'ignore',
+      )
+      this.#null = cover
+    }
     this.#prepare()
   }
 
@@ -57,6 +73,8 @@ export class Keepers {
     clearTimeout(this.#timer)
     const waiting = await this.#waiting?.catch(() => undefined)
     waiting?.stdin?.end()
+    if (this.#null !== undefined) closeSync(this.#null)
+    this.#null = undefined
   }
 
   #prepare(): void {
@@ -90,7 +108,7 @@ export class Keepers {
         env: { ...environment },
         // A session of its own: what ends the server or its terminal does not end them.
         detached: true,
-        stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+        stdio: ['pipe', 'ignore', 'ignore', 'pipe', ...this.#covers],
       },
     )
     await new Promise<void>((resolve, reject) => {
@@ -103,6 +121,24 @@ export class Keepers {
     if (child.stdin instanceof Socket) child.stdin.unref()
     readReports(child.stdio[3], onReport)
     return child
+  }
+}
+
+/** What whoever started this process left open for it: Node would hand on what is above a gap. */
+function listInherited(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter(number => number > 3 && isHandedOn(number))
+}
+
+function isHandedOn(descriptor: number): boolean {
+  try {
+    const [, flags = ''] =
+      /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8')) ?? []
+    return (parseInt(flags, 8) & CLOSED_ON_EXEC) === 0
+  } catch {
+    // That of the look itself.
+    return false
   }
 }
 

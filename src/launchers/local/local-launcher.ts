@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MAX_CPUS, MAX_MEMORY_GIB } from '../../domain/limits.ts'
 import type { WorkerId } from '../../domain/worker.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type {
@@ -18,7 +17,7 @@ import { Cgroups } from './cgroups.ts'
 import { prepareGround, type Ground } from './checks.ts'
 import { Endings } from './endings.ts'
 import { Keepers } from './keepers.ts'
-import { describeLimits } from './limits.ts'
+import { describeFacts } from './facts.ts'
 import { GroupMembers, TaggedMembers } from './members.ts'
 import { Observer } from './observer.ts'
 import { pickEnvironment } from './order.ts'
@@ -158,18 +157,7 @@ export class LocalLauncher implements Launcher {
       this.#held,
       findMissingPrograms(programs, { shell: [...asUser, shell], environment: this.#environment }),
     ])
-    const { cpus, memoryGib } = settings
-    const isBound = cpus !== undefined || memoryGib !== undefined
-    return {
-      largestWorker: {
-        cpus: Math.min(MAX_CPUS, cpus ?? MAX_CPUS),
-        memory: Math.min(MAX_MEMORY_GIB, memoryGib ?? MAX_MEMORY_GIB),
-      },
-      capacity: isBound ? { cpus: cpus ?? Infinity, memory: memoryGib ?? Infinity } : undefined,
-      missingPrograms,
-      enforced: { cpus: held.cpus, memory: held.memory },
-      summary: describeLimits(held, this.#cgroups),
-    }
+    return describeFacts({ settings, held, missingPrograms, cgroups: this.#cgroups })
   }
 
   warmUp(): void {
@@ -268,8 +256,15 @@ export class LocalLauncher implements Launcher {
     }
     const existing = new Set(workers.map(({ id }) => id))
     this.#observer.forgetAllBut(existing)
-    const gone = recorded.filter(id => !existing.has(id) && !launching.has(id))
-    return { workers, gone: new Set(gone) }
+    const missing = recorded.filter(id => !existing.has(id) && !launching.has(id))
+    return { workers, gone: new Set(missing.filter(id => !this.#endLeftover(id))) }
+  }
+
+  /** Whether anything runs of a worker whose folder somebody has removed; ends it. */
+  #endLeftover(id: WorkerId): boolean {
+    if ((this.#cgroups.listPids(id) ?? []).length === 0) return false
+    this.#endings.begin(id, { isToBeCleared: true })
+    return true
   }
 
   async #listIds(): Promise<WorkerId[]> {

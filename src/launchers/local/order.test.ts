@@ -32,11 +32,11 @@ const SHELLS = [['/bin/sh'], ['bash', '--posix'], ['bash']]
 const text = fc
   .string({ unit: 'binary' })
   .filter(each => !each.includes('\0') && !/\p{Surrogate}/u.test(each))
-const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,10}$/)
+const variableName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,10}$/)
 
 test.each(SHELLS)('any argument and any variable reach the program as they are: %s %s', (...shell) => {
   fc.assert(
-    fc.property(fc.array(text, { minLength: 1 }), fc.dictionary(name, text), (args, environment) => {
+    fc.property(fc.array(text, { minLength: 1 }), fc.dictionary(variableName, text), (args, environment) => {
       const { PATH: _, ...variables } = environment
       expect(run(shell, orderOf(['printf', '%s\\0', ...args])).output).toBe(
         args.map(each => `${each}\0`).join(''),

@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -9,6 +10,14 @@ import { findLine, isWorkerId, parseEnding, parseIdentity, prepareNever, putNeve
 const folder = mkdtempSync(join(tmpdir(), 'clusters-record-'))
 afterAll(() => {
   rmSync(folder, { recursive: true })
+})
+
+test('only a file counts, whatever was put in its place', () => {
+  const [fifo, link] = [join(folder, 'fifo'), join(folder, 'link')]
+  execFileSync('sh', ['-c', 'mkfifo "$0"', fifo])
+  writeFileSync(join(folder, 'elsewhere'), '1 2\n')
+  symlinkSync(join(folder, 'elsewhere'), link)
+  for (const path of [fifo, link, folder]) expect(findLine(path)).toBeUndefined()
 })
 
 test('a line without its end does not count', () => {

@@ -1,4 +1,5 @@
 import {
+  constants,
   closeSync,
   existsSync,
   fstatSync,
@@ -84,14 +85,17 @@ export function findLine(path: string): Line | undefined {
   if (!existsSync(path)) return undefined
   let file: number
   try {
-    file = openSync(path, 'r')
+    // Whoever may write here may have put something else there, which would keep us waiting.
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch {
     return undefined
   }
   try {
+    const stats = fstatSync(file)
+    if (!stats.isFile()) return undefined
     const text = buffer.toString('utf8', 0, readSync(file, buffer, 0, buffer.length, 0))
     const end = text.indexOf('\n')
-    return end === -1 ? undefined : { text: text.slice(0, end), at: fstatSync(file).mtime }
+    return end === -1 ? undefined : { text: text.slice(0, end), at: stats.mtime }
   } finally {
     closeSync(file)
   }

@@ -78,7 +78,7 @@ export class Removal {
         )),
       )
       const [failure] = failures
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure))
     } catch (error) {
       // All of it was removed by another hand.
       if (this.#isClosed || !existsSync(folder)) return

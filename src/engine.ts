@@ -48,10 +48,13 @@ export async function openLauncher(
   return await LocalLauncher.open({ ...rest, programs, folder: workersFolder(dataDir), settings: local })
 }
 
-/** A worker of the engine local is ended by its keeper when its folder is gone. */
+/**
+ * A worker of the engine local is ended by its keeper when its folder is gone. Not the folder of all: it tells the next
+ * server that these were its own workers.
+ */
 export function describeHowToEndAll({ dataDir }: Config, engine: RunningEngine | undefined): string {
   return engine?.launcher.engine === 'local'
-    ? `, or end all of them with rm -r ${workersFolder(dataDir)}`
+    ? `, or end all of them with rm -r ${join(workersFolder(dataDir), '*')}/`
     : ''
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -131,7 +132,7 @@ test.skipIf(!isLinux)(
     const { stdout, code } = await first.stop()
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /^1 cluster goes on running without the server, with 2 workers: start it again to watch and stop them, or end all of them with rm -r \S+\/workers\.$/m,
+      /^1 cluster goes on running without the server, with 2 workers: start it again to watch and stop them, or end all of them with rm -r \S+\/workers\/\*\/\.$/m,
     )
     expect(listWorkerProcesses(dataDir)).toEqual(before)
 
@@ -147,4 +148,31 @@ test.skipIf(!isLinux)(
     const ended = await second.stop()
     expect(ended.stdout).not.toContain('running')
   },
+)
+
+test.skipIf(!isLinux)(
+  'what it says ends all workers without it, and the next one knows that they are gone',
+  async () => {
+    const dataDir = createFolder()
+    const settings = { CLUSTERS_DATA_DIR: dataDir, CLUSTERS_ENGINE: 'local', CLUSTERS_LOG_LEVEL: 'error' }
+    await runCommand(['user', 'add', 'ada'], settings, `${PASSWORD}\n`)
+    const first = await spawnServer(settings)
+    const ada = await logInAs(first.url, 'ada', PASSWORD)
+    const { id } = await ada.createCluster({ runtime: 'command', command: ['sleep', '1000'], workers: 2 })
+    await ada.get(`/clusters/${id}?wait_for=running`)
+    const [, command = ''] = /end all of them with (rm .*)\.\n/.exec((await first.stop()).stdout) ?? []
+    execFileSync('sh', ['-c', command])
+    // Their keepers look every 15 seconds.
+    for (let tries = 0; tries < 600 && listWorkerProcesses(dataDir).length > 0; tries++) await sleep(100)
+    expect(listWorkerProcesses(dataDir)).toEqual([])
+
+    const second = await spawnServer(settings)
+    const again = new Caller({ url: second.url, token: ada.token ?? '', id: ada.id })
+    expect((await again.get(`/clusters/${id}?wait_for=failed`)).body).toMatchObject({
+      status: 'failed',
+      reason: 'worker_lost',
+    })
+    await second.stop()
+  },
+  LONG_MS,
 )

@@ -25,7 +25,7 @@ export interface Runtime {
   readonly idleness: Idleness | undefined
   /** `always`: a worker that ends is replaced. `never`: the cluster ends with its workers. */
   readonly restart: 'always' | 'never'
-  /** A cluster that is not running so long after its first worker was placed has failed. */
+  /** A cluster that is not running so long after the last of its workers got its place has failed. */
   readonly startTimeoutSeconds: number
   /** Ends with 0 where the runtime's program can run; else `missing` says what to install. */
   readonly check: { readonly command: readonly string[]; readonly missing: string } | undefined

@@ -215,11 +215,10 @@ export function describeLauncherContract(
         ['success', ['true'], { exitCode: 0, signal: null }],
         ['a signal', ['sh', '-c', 'kill -KILL $$'], { exitCode: null, signal: 'SIGKILL' }],
         ['another signal', ['sh', '-c', 'kill -USR1 $$'], { exitCode: null, signal: 'SIGUSR1' }],
-        [
-          'an interrupt, which it does not ignore',
-          ['sh', '-c', 'kill -INT $$; sleep 1000'],
-          { signal: 'SIGINT' },
-        ],
+        ['the exit code of an interrupt', ['sh', '-c', 'exit 130'], { exitCode: 130, signal: null }],
+        ['the exit code of a broken pipe', ['sh', '-c', 'exit 141'], { exitCode: 141, signal: null }],
+        // Not every engine tells this from an exit code.
+        ['an interrupt, which it does not ignore', ['sh', '-c', 'kill -INT $$; sleep 1000'], {}],
       ])('tells how a worker ended: %s', async (_name, command, expected) => {
         const [id = ''] = await launch(spec(command))
         const end = await endOf(id)

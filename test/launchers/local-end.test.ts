@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import {
   findState,
@@ -26,6 +29,7 @@ function tell(changes: ConstructorParameters<typeof LocalStory>[0] = {}): LocalS
   return story
 }
 
+const KEEPER = fileURLToPath(new URL('../../src/launchers/local/keeper.sh', import.meta.url))
 const SLEEP = ['sleep', '1000']
 const BOOT = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 const OTHER_BOOT = '00000000-0000-4000-8000-000000000000'
@@ -134,6 +138,21 @@ test('output that a server could not read yet is not cleared, however often it i
   await launcher.terminate([id])
   await sleep(200)
   expect(await waitForEnd(launcher, id)).toMatchObject({ signal: 'SIGTERM' })
+})
+
+test('a worker that begins when its server is gone finds nothing of that in its output', async () => {
+  const story = tell({ withoutCgroups: true })
+  const id = 'tlate'
+  mkdirSync(story.path(id, 'work'), { recursive: true })
+  writeFileSync(story.path(id, 'order'), 'echo own >&2\nexec true\n')
+  const keeper = spawn('/bin/sh', [KEEPER, story.folder, '1', '0', '-', '-', '', '', ''], {
+    stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+  })
+  keeper.stdio[3]?.destroy()
+  keeper.stdin?.end(`${id}\n`)
+  await once(keeper, 'exit')
+  expect(readFileSync(story.path(id, 'log'), 'utf8')).toBe('own\n')
+  expect(readFileSync(story.path(id, 'ended'), 'utf8')).toBe('0 0 0 0 0\n')
 })
 
 test('a worker that has ended while there was no server is told with how it ended', async () => {

@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Launcher } from '../../src/launchers/launcher.ts'
 import {
@@ -21,6 +22,18 @@ function tell(changes: ConstructorParameters<typeof LocalStory>[0] = {}): LocalS
   const story = new LocalStory(changes)
   stories.push(story)
   return story
+}
+
+/** Of this home. */
+function countShells(folder: string): number {
+  return readdirSync('/proc').filter(name => {
+    if (!/^\d+$/.test(name)) return false
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(folder)
+    } catch {
+      return false
+    }
+  }).length
 }
 
 /** Where root may not make cgroups, as in most containers, the kernel limits nothing for us. */
@@ -136,6 +149,20 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     launcher.warmUp()
     await waitForState(launcher, await launchOne(launcher, ['sleep', '1000']), 'started')
     expect(readFileSync('/proc/self/cgroup', 'utf8')).toBe(before)
+  })
+
+  test('what a worker has left in the background ends as well when its folder is removed, without any server', async () => {
+    const story = tell({ watchSeconds: 1 })
+    const launcher = await story.open()
+    const id = await launchOne(launcher, ['sh', '-c', '(setsid sleep 1000 &); sleep 0.2; exit 3'])
+    await waitForEnd(launcher, id)
+    await launcher.close()
+    // Long after its keeper, and whoever watches only as long as that.
+    await sleep(2500)
+    expect(findTagged(id)).toHaveLength(1)
+    rmSync(story.path(id), { recursive: true })
+    await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
+    await waitUntil('nobody watches it any more', () => countShells(story.folder) === 0)
   })
 
   test('a group whose folder is gone is ended by the next server', async () => {

@@ -41,13 +41,9 @@ keep() {
     (begin)
     code=$?
   } 2>>keeper
-  # Shells say to standard error what a signal ended, and only so 137 and SIGKILL can be told apart.
-  if [ "$code" -gt 128 ]; then
-    case $code in
-    130 | 141) signal=1 ;;
-    *) { read -r _ && read -r _ && signal=1; } <keeper ;;
-    esac
-  fi
+  # Shells say to standard error what a signal ended, and only so 137 and SIGKILL can be told apart. Of SIGINT and
+  # SIGPIPE they say nothing: 130 and 141 are exit codes, which a shell's own script ends with far more often.
+  if [ "$code" -gt 128 ]; then { read -r _ && read -r _ && signal=1; } <keeper; fi
   measure
   # On a full disk it must wait: nobody else knows how the worker ended.
   until printf '%s %s %s %s %s\n' "$code" "$signal" "$oom" "$peak" "$used" >ended; do
@@ -70,7 +66,8 @@ begin() {
   set -C
   printf '%s %s %s\n' "$pid" "$start" "$boot" >started || exit 125
   set +C
-  printf 'started %s\n' "$id" >&3
+  # A server that is gone is nothing for the worker's output.
+  printf 'started %s\n' "$id" 2>/dev/null >&3
   # Of the server it is so strict that nobody could share a file with their team.
   umask 022
   if [ -n "$work" ]; then cd "$work/$id"; else cd work; fi || exit 125
@@ -101,33 +98,39 @@ measure() {
   fi
 }
 
-# Whoever removes a worker's folder means the worker, also when there is no server: `rm -r` of the data ends all.
+# Whoever removes a worker's folder means the worker, also when there is no server: `rm -r` of all of them ends all.
 watch() {
   exec 3>&-
-  nap=
-  trap 'kill "$nap"; exit' TERM
+  nap= over=
+  # The keepers have ended. What their workers left in the background may go on, and is watched where groups tell it.
+  trap 'over=yes; [ -z "$nap" ] || kill "$nap"; [ -n "$groups" ] || exit' TERM
   while [ -n "$ids" ]; do
-    sleep "$seconds" &
-    nap=$!
-    wait "$nap"
+    doze
     left=
     for id in $ids; do
       if look; then left="$left $id"; fi
     done
     ids=$left
   done
-  # The shell that began us ends us when its keepers have ended; should it be gone, nobody does.
-  while kill -0 "$$"; do
-    sleep "$seconds" &
-    nap=$!
-    wait "$nap"
-  done
+  # The shell that began us tells us when its keepers have ended; should it be gone, nobody does.
+  while [ -z "$over" ] && kill -0 "$$"; do doze; done
+}
+
+doze() {
+  sleep "$seconds" &
+  nap=$!
+  wait "$nap"
+  nap=
 }
 
 # Whether the worker has to be looked at again.
 look() {
   if [ -d "$id" ]; then
-    [ ! -e "$id/ended" ] || return 1
+    [ -e "$id/ended" ] || return 0
+    # Without groups it would be a program for each.
+    [ -n "$groups" ] || return 1
+    list_processes
+    [ -n "$pids" ] || return 1
     return 0
   fi
   signal=TERM
@@ -146,7 +149,9 @@ list_processes() {
     while read -r pid; do pids="$pids $pid"; done <"$group/$id/cgroup.procs"
     return
   done
-  # Without a group it is known by its tag, as every process that it began.
+  # Its group has been removed, which takes that nothing is left in it.
+  [ -z "$groups" ] || return 0
+  # Without groups it is known by its tag, as every process that it began.
   set +f
   for file in $(grep -lz "^CLUSTER_WORKER_ID=$id\$" /proc/[0-9]*/environ); do
     pid=${file#/proc/}

@@ -78,7 +78,7 @@ export class Removal {
         )),
       )
       const [failure] = failures
-      if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure))
+      if (failure !== undefined) throw failure
     } catch (error) {
       // All of it was removed by another hand.
       if (this.#isClosed || !existsSync(folder)) return
@@ -89,15 +89,15 @@ export class Removal {
   }
 
   /** Gives the failures, after all of it. */
-  async #deleteTrees(paths: readonly string[], asUser: readonly string[]): Promise<unknown[]> {
-    const failures: unknown[] = []
+  async #deleteTrees(paths: readonly string[], asUser: readonly string[]): Promise<Error[]> {
+    const failures: Error[] = []
     for (let start = 0; start < paths.length; start += TREES_AT_ONCE) {
       failures.push(...(await this.#deleteSome(paths.slice(start, start + TREES_AT_ONCE), asUser)))
     }
     return failures
   }
 
-  async #deleteSome(paths: readonly string[], asUser: readonly string[]): Promise<unknown[]> {
+  async #deleteSome(paths: readonly string[], asUser: readonly string[]): Promise<Error[]> {
     const { rm, chmod } = this.#options
     await this.#run([...asUser, rm, '-rf', '--', ...paths])
     const left = await removeEmptied(paths)
@@ -129,12 +129,13 @@ function isHidden(name: string): boolean {
 }
 
 /** The folders themselves, which the workers' user may not. Gives those that are still there, and why. */
-async function removeEmptied(paths: readonly string[]): Promise<Map<string, unknown>> {
-  const left = new Map<string, unknown>()
+async function removeEmptied(paths: readonly string[]): Promise<Map<string, Error>> {
+  const left = new Map<string, Error>()
   for (const path of paths) {
     try {
       await rmdir(path)
     } catch (error) {
+      if (!(error instanceof Error)) throw error
       if (errorCodeOf(error) !== 'ENOENT') left.set(path, error)
     }
   }

@@ -127,7 +127,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const launcher = await story.open()
     const id = await launchOne(launcher, ['sleep', '1000'])
     await waitForState(launcher, id, 'started')
-    rmSync(story.path(id), { recursive: true })
+    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
     const isGone = async () => (await launcher.list([id])).gone.has(id)
     expect(await isGone()).toBe(false)
     await waitUntil('it is gone', isGone)

@@ -160,7 +160,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     // Long after its keeper, and whoever watches only as long as that.
     await sleep(2500)
     expect(findTagged(id)).toHaveLength(1)
-    rmSync(story.path(id), { recursive: true })
+    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
     await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
     await waitUntil('nobody watches it any more', () => countShells(story.folder) === 0)
   })
@@ -171,7 +171,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const id = await launchOne(first, ['sleep', '1000'])
     await waitForState(first, id, 'started')
     await first.close()
-    rmSync(story.path(id), { recursive: true })
+    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
     await story.open()
     await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
     expect(findTagged(id)).toEqual([])

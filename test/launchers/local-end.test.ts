@@ -95,7 +95,7 @@ describe.each([
     await waitForState(launcher, id, 'started')
     await launcher.close()
     const keeper = readPid(story, id, 'keeper')
-    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
+    await story.removeFolder(id)
     await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
     await waitUntil('its keeper has ended', () => !isRunning(keeper))
     expect(existsSync(story.path(id))).toBe(false)

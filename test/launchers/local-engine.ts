@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -83,6 +84,14 @@ export class LocalStory {
 
   path(id: string, file = ''): string {
     return join(this.folder, id, file)
+  }
+
+  /** Removes a worker's folder. Again where its keeper wrote there meanwhile: rmSync does not look again. */
+  async removeFolder(id: string): Promise<void> {
+    await waitUntil('its folder is removed', () => {
+      spawnSync('rm', ['-rf', this.path(id)])
+      return !existsSync(this.path(id))
+    })
   }
 
   async end(): Promise<void> {

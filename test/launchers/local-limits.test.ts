@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Launcher } from '../../src/launchers/launcher.ts'
@@ -127,7 +127,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const launcher = await story.open()
     const id = await launchOne(launcher, ['sleep', '1000'])
     await waitForState(launcher, id, 'started')
-    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
+    await story.removeFolder(id)
     const isGone = async () => (await launcher.list([id])).gone.has(id)
     expect(await isGone()).toBe(false)
     await waitUntil('it is gone', isGone)
@@ -160,7 +160,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     // Long after its keeper, and whoever watches only as long as that.
     await sleep(2500)
     expect(findTagged(id)).toHaveLength(1)
-    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
+    await story.removeFolder(id)
     await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
     await waitUntil('nobody watches it any more', () => countShells(story.folder) === 0)
   })
@@ -171,7 +171,7 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     const id = await launchOne(first, ['sleep', '1000'])
     await waitForState(first, id, 'started')
     await first.close()
-    rmSync(story.path(id), { recursive: true, maxRetries: 10 })
+    await story.removeFolder(id)
     await story.open()
     await waitUntil('nothing of it runs', () => findTagged(id).length === 0)
     expect(findTagged(id)).toEqual([])

@@ -6,7 +6,7 @@ import { SECOND_MS } from '../lib/clock.ts'
 const INTERVAL_MS = SECOND_MS
 /** Passes that nothing asked for take a hundredth of the time, all told, but are never further apart than this. */
 const IDLE_REST = 99
-const LONGEST_INTERVAL_MS = 10 * SECOND_MS
+const LONGEST_INTERVAL_MS = 30 * SECOND_MS
 /** Passes that something asked for rest for half of what they took of this process, once that can be felt. */
 const BUSY_REST = 0.5
 const FELT_MS = 50

@@ -84,7 +84,7 @@ describe.skipIf(!isLinux)('a cluster on the engine local tells why it does not r
     [
       'program not found',
       command('no-such-program'),
-      /^failed, program_not_found: Worker 0 .*the program no-such-program was not found \(PATH=.+\)/,
+      /^failed, program_not_found: Worker 0 .*the program no-such-program was not found \(PATH=.+\): check its name, install it/,
     ],
     [
       'not executable',

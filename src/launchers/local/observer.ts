@@ -199,7 +199,8 @@ export class Observer {
       const line = findLine(this.#path(id, FILES.log))?.text ?? ''
       if (line.startsWith(NOT_RUN)) {
         const why = line.slice(NOT_RUN_BY.length)
-        return { reason: 'program_not_found', message: `could not run its program: ${why}` }
+        const advice = 'check its name, install it on this machine, or give its whole path'
+        return { reason: 'program_not_found', message: `could not run its program: ${why}: ${advice}` }
       }
     }
     return { reason: undefined, message: null }

@@ -34,7 +34,8 @@ import { addClusterRoutes } from './routes/clusters.ts'
 import { addRuntimeRoutes } from './routes/runtimes.ts'
 import { addEventRoutes } from './routes/events.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
-import { addLoginRoutes, addTokenRoutes } from './routes/tokens.ts'
+import { addLoginRoutes, addLogoutRoutes } from './routes/login.ts'
+import { addTokenRoutes } from './routes/tokens.ts'
 import { addUserRoutes } from './routes/users.ts'
 import { addWorkerRoutes } from './routes/workers.ts'
 import { createHostCheck, HSTS_HEADER } from './security.ts'
@@ -93,7 +94,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async scope => {
     addServerRoutes(scope, { checkReady })
     await addDocumentation(scope)
-    await scope.register(inner => addLoginRoutes(inner, services))
+    await scope.register((inner, _options, done) => {
+      addLoginRoutes(inner, services)
+      done()
+    })
   })
   const answers = new LongAnswers(app, services)
   metrics.watchOpenStreams(() => answers.count)
@@ -103,6 +107,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     addEventRoutes(scope, services, answers)
     addWorkerRoutes(scope, services, answers)
     addRuntimeRoutes(scope, services)
+    addLogoutRoutes(scope, services)
     addTokenRoutes(scope, { ...services, clock })
     addUserRoutes(scope, { ...services, quota })
     addMetricsRoute(scope, metrics)
@@ -222,7 +227,7 @@ async function answerUnknown(
   methods: AllowedMethods,
 ): Promise<void> {
   const known = methods.find(request.url)
-  if (known?.open !== true) request.identity = await authenticate(request.headers, tokens)
+  if (known?.open !== true) request.identity = await authenticate(request, tokens)
   if (known === undefined) throw new HttpProblem('not-found', NOTHING_HERE)
   if (request.method === 'OPTIONS') {
     await reply.code(204).header('allow', known.allow).send()
@@ -244,14 +249,14 @@ function demandToken(scope: FastifyInstance, tokens: Tokens): void {
     route.preHandler = (request, reply, done) => {
       if (reply.elapsedTime < FRESH_MS) done()
       else {
-        authenticate(request.headers, tokens).then(() => {
+        authenticate(request, tokens).then(() => {
           done()
         }, done)
       }
     }
   })
   scope.addHook('onRequest', (request, _reply, done) => {
-    authenticate(request.headers, tokens).then(identity => {
+    authenticate(request, tokens).then(identity => {
       request.identity = identity
       done()
     }, done)

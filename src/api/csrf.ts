@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { randomText } from '../lib/id.ts'
+import { findCookie, setCookie } from './cookies.ts'
 import { HttpProblem } from './problem.ts'
 
 /**
@@ -13,18 +15,18 @@ const VALUE = /^[A-Za-z0-9_-]{43}$/
 
 /** Sets the cookie, or keeps the one that is there, and tells its value. */
 export function giveCsrfValue(request: FastifyRequest, reply: FastifyReply): string {
-  const present = request.cookies[CSRF_COOKIE]
+  const present = findCookie(request.headers, CSRF_COOKIE)
   const value = present !== undefined && VALUE.test(present) ? present : randomText(VALUE_BYTES)
-  // Not HttpOnly: the page's own script has to read it.
-  reply.setCookie(CSRF_COOKIE, value, { path: '/', sameSite: 'strict', secure: request.protocol === 'https' })
+  // The page's own script has to read it.
+  setCookie(request, reply, { name: CSRF_COOKIE, value, httpOnly: false })
   return value
 }
 
 /** Throws a 403 unless the header repeats the cookie. */
-export function checkCsrf(request: FastifyRequest): void {
-  const cookie = request.cookies[CSRF_COOKIE]
+export function checkCsrf(headers: IncomingHttpHeaders): void {
+  const cookie = findCookie(headers, CSRF_COOKIE)
   // The second is Django's spelling.
-  const header = request.headers['x-csrf-token'] ?? request.headers['x-csrftoken']
+  const header = headers['x-csrf-token'] ?? headers['x-csrftoken']
   if (cookie === undefined || typeof header !== 'string' || !VALUE.test(cookie) || !isSame(cookie, header)) {
     throw new HttpProblem(
       'csrf-failed',

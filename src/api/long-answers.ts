@@ -58,7 +58,7 @@ export class LongAnswers {
     const open: Open = { userId: user.id, end: endOnce(controller, raw) }
     this.#open.add(open)
     this.#countByUser.set(user.id, count + 1)
-    const check = () => authenticate(request.headers, this.#tokens)
+    const check = () => authenticate(request, this.#tokens)
     const unwatch = this.#watch.add(tokenId, check, open.end)
     raw.once('close', () => {
       controller.abort()
@@ -70,7 +70,7 @@ export class LongAnswers {
 
   /** Rejects with `NotAuthenticated` when the token is not valid any more. */
   async demandToken(request: FastifyRequest): Promise<void> {
-    await authenticate(request.headers, this.#tokens)
+    await authenticate(request, this.#tokens)
   }
 
   #release(open: Open): void {

@@ -4,6 +4,7 @@ import type { FastifyError, FastifyInstance } from 'fastify'
 import { NotFound } from '../domain/errors.ts'
 import { sendProblem } from './problem.ts'
 import { PAGE_HEADERS } from './security.ts'
+import { SESSION_COOKIE } from './session.ts'
 
 /** Collects the routes that are added from now on; `app.swagger()` then gives the document. */
 export async function collectOpenApi(app: FastifyInstance, version: string): Promise<void> {
@@ -24,7 +25,7 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
         { name: 'users', description: 'Yourself' },
         { name: 'server', description: 'Operations and documentation' },
       ],
-      security: [{ token: [] }, { bearer: [] }, { authentication: [] }],
+      security: [{ token: [] }, { bearer: [] }, { authentication: [] }, { session: [] }],
       components: {
         securitySchemes: {
           token: {
@@ -39,6 +40,13 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
             in: 'header',
             name: 'Authentication',
             description: '`Token <token>`, the form that was asked for first',
+          },
+          session: {
+            type: 'apiKey',
+            in: 'cookie',
+            name: SESSION_COOKIE,
+            description:
+              'From `POST /session`, for pages. Whatever changes something then needs the header `X-CSRF-Token` with the value of the cookie `csrftoken`.',
           },
         },
       },

@@ -138,6 +138,8 @@ function toFastifySchema(operation: Operation) {
     ...(operation.problems ?? []),
     ...(open === true ? [] : (['not-authenticated'] as const)),
     ...(operation.method === 'GET' ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
+    // With the cookie of a session.
+    ...(operation.method === 'GET' || open === true ? [] : (['csrf-failed'] as const)),
     ...(operation.url.includes(':id') ? (['not-found'] as const) : []),
     ...ALWAYS,
   ])

@@ -40,7 +40,8 @@ export const PROBLEMS = {
   'csrf-failed': {
     status: 403,
     title: 'CSRF check failed',
-    happened: 'The value in the header `X-CSRF-Token` is missing, or differs from the cookie `csrftoken`.',
+    happened:
+      'A login, or a request with the cookie of a session, came without the value that only a page of this server can know: the header `X-CSRF-Token` is missing, or differs from the cookie `csrftoken`.',
     mend: 'GET `/token/login/` first, keep its cookie, and send the cookie back with its value in the header.',
     exampleDetail: 'The header X-CSRF-Token must repeat the value of the cookie csrftoken.',
   },

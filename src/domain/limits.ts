@@ -33,6 +33,8 @@ export const DEFAULT_WAIT_SECONDS = 60
 
 export const MAX_TOKEN_NAME_LENGTH = 100
 export const LOGIN_TOKEN_DAYS = 30
+/** Of a login with the page: browsers are left open on desks. */
+export const SESSION_DAYS = 7
 
 /** Django's own bound on a user name. */
 export const MAX_USERNAME_LENGTH = 150

@@ -8,7 +8,7 @@ import { FailureLimiter } from '../lib/failure-limiter.ts'
 import { needsRehash } from '../lib/password-hash.ts'
 import type { PasswordHasher } from '../lib/password.ts'
 import { Turns } from '../lib/turns.ts'
-import type { IssuedToken, Tokens } from './tokens.ts'
+import type { IssuedToken, LoginPurpose, Tokens } from './tokens.ts'
 
 /** Failures a minute for one user from one address: from elsewhere the user still gets in. */
 const FAILURES_PER_PAIR = 10
@@ -55,15 +55,22 @@ export class Login {
    * with `TooManyLoginFailures` at once, also when the password is right; with `Unavailable` when too many
    * logins wait already.
    */
-  login(credentials: Credentials, remoteAddress: string): Promise<IssuedToken> {
+  login(
+    credentials: Credentials,
+    { remoteAddress, purpose }: { remoteAddress: string; purpose: LoginPurpose },
+  ): Promise<IssuedToken> {
     const address = networkOf(remoteAddress)
     const pair = JSON.stringify([credentials.username, address])
     // One after the other: several at once would wait for each other's hashes, longer for a user who exists
     // and has a costly one; and attempts that are about to succeed would count as failures.
-    return this.#turns.run(pair, () => this.#loginNow(credentials, pair, address))
+    return this.#turns.run(pair, () => this.#loginNow(credentials, purpose, { pair, address }))
   }
 
-  async #loginNow(credentials: Credentials, pair: string, address: string): Promise<IssuedToken> {
+  async #loginNow(
+    credentials: Credentials,
+    purpose: LoginPurpose,
+    { pair, address }: { pair: string; address: string },
+  ): Promise<IssuedToken> {
     const startedAt = this.#clock().getTime()
     const wait = this.#pairs.findWaitSeconds(pair) ?? this.#addresses.findWaitSeconds(address)
     if (wait !== undefined) throw new TooManyLoginFailures(wait)
@@ -75,7 +82,7 @@ export class Login {
       forgivePair()
       forgiveAddress()
     }
-    const token = await this.#tryLogin(credentials).catch((error: unknown) => {
+    const token = await this.#tryLogin(credentials, purpose).catch((error: unknown) => {
       // Our own trouble is no wrong password.
       forgive()
       throw error
@@ -88,9 +95,9 @@ export class Login {
     return token
   }
 
-  async #tryLogin(credentials: Credentials): Promise<IssuedToken | undefined> {
+  async #tryLogin(credentials: Credentials, purpose: LoginPurpose): Promise<IssuedToken | undefined> {
     const account = await this.#check(credentials)
-    return account && (await this.#tokens.issueForLogin(account, account.password))
+    return account && (await this.#tokens.issueForLogin(account, account.password, purpose))
   }
 
   /** Resolves to the account as it was when the password was checked, or as the check has left it. */

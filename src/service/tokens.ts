@@ -13,7 +13,7 @@ import {
 import type { Tables } from '../database/tables.ts'
 import { lockAccount } from '../database/users.ts'
 import { NotAuthenticated, NotFound } from '../domain/errors.ts'
-import { LOGIN_TOKEN_DAYS } from '../domain/limits.ts'
+import { LOGIN_TOKEN_DAYS, SESSION_DAYS } from '../domain/limits.ts'
 import type { User } from '../domain/user.ts'
 import { addMs, DAY_MS, MINUTE_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
 import { randomText, sha256Hex } from '../lib/id.ts'
@@ -26,7 +26,12 @@ const TOKEN_PREFIX = 'clu_'
 const TOKEN_BYTES = 32
 const TOKEN_LENGTH = TOKEN_PREFIX.length + 43
 
-const LOGIN_TOKEN_NAME = 'login'
+/** What a login is for: its token is named so, and valid for so many days. */
+const LOGINS = {
+  token: { name: 'login', days: LOGIN_TOKEN_DAYS },
+  session: { name: 'dashboard', days: SESSION_DAYS },
+} as const
+export type LoginPurpose = keyof typeof LOGINS
 
 /** Uses are gathered for so long before they are written. */
 const LAST_USE_DELAY_MS = 200
@@ -102,18 +107,19 @@ export class Tokens {
 
   /** Without a login. */
   issueFor(user: User): Promise<IssuedToken> {
-    return this.#database.transaction(trx => this.#insert(trx, user, LOGIN_TOKEN_NAME, null))
+    return this.#database.transaction(trx => this.#insert(trx, user, LOGINS.token.name, null))
   }
 
   /**
    * `undefined` when the user is disabled, or has another password by now than the one whose stored `hash` was
    * checked: whoever changes a password wants the old one to open nothing any more.
    */
-  issueForLogin(user: User, hash: string): Promise<IssuedToken | undefined> {
-    const expiresAt = toTimestamp(addMs(this.#clock(), LOGIN_TOKEN_DAYS * DAY_MS))
+  issueForLogin(user: User, hash: string, purpose: LoginPurpose): Promise<IssuedToken | undefined> {
+    const { name, days } = LOGINS[purpose]
+    const expiresAt = toTimestamp(addMs(this.#clock(), days * DAY_MS))
     return this.#database.transaction(async trx => {
       const isCurrent = await lockAccount(trx, this.#database.dialect, user.id, hash)
-      return isCurrent ? await this.#insert(trx, user, LOGIN_TOKEN_NAME, expiresAt) : undefined
+      return isCurrent ? await this.#insert(trx, user, name, expiresAt) : undefined
     })
   }
 

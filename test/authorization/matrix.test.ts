@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HOUR_MS } from '../../src/lib/clock.ts'
 import { Caller } from '../support/caller.ts'
-import { getCsrf } from '../support/log-in.ts'
+import { getSetCookie, getCsrf } from '../support/log-in.ts'
 import { startServer, TEST_PASSWORD, type TestServer } from '../support/start-server.ts'
 
 /** Who asks. `alice` created what is asked for; `administrator` is somebody else. */
@@ -78,12 +78,19 @@ const MATRIX: Readonly<Record<string, Row>> = {
   getMe: { path: at('/users/me'), statuses: tokenOnly(200, 200, 200) },
   getMetrics: { path: at('/metrics'), statuses: tokenOnly(200, 200, 200) },
   logout: { path: at('/token/logout'), statuses: tokenOnly(204, 204, 204) },
+  endSession: { path: at('/session'), statuses: tokenOnly(204, 204, 204) },
   startLogin: { path: at('/token/login'), statuses: open(200) },
   login: {
     path: at('/token/login'),
     body: () => ({ username: 'alice', password: TEST_PASSWORD }),
     headers: () => csrfHeaders,
     statuses: open(200),
+  },
+  startSession: {
+    path: at('/session'),
+    body: () => ({ username: 'alice', password: TEST_PASSWORD }),
+    headers: () => csrfHeaders,
+    statuses: open(204),
   },
   getHealth: { path: at('/healthz'), statuses: open(200) },
   getReadiness: { path: at('/readyz'), statuses: open(200) },
@@ -123,6 +130,13 @@ beforeAll(async () => {
   csrfHeaders = { cookie: csrf.cookie, 'x-csrf-token': csrf.value }
 })
 afterAll(() => server.stop())
+
+/** The cookie of a session of alice. */
+async function startSession(): Promise<string> {
+  const body = { username: 'alice', password: TEST_PASSWORD }
+  const answer = await server.nobody.post('/session', body, { headers: csrfHeaders })
+  return getSetCookie(answer, 'clusters_session')
+}
 
 /** With a token of its own: some operations end it. */
 async function freshCaller(name: CallerName): Promise<Caller> {
@@ -176,10 +190,33 @@ test('no row is left over from an operation that is gone', () => {
   expect(Object.keys(MATRIX).toSorted()).toEqual(operations.map(({ id }) => id).toSorted())
 })
 
-test('login with alice’s cookie but without the CSRF value is 403', async () => {
-  const { cookie = '' } = csrfHeaders
-  const body = { username: 'alice', password: TEST_PASSWORD }
-  expect((await server.nobody.post('/token/login', body, { headers: { cookie } })).status).toBe(403)
+test.each(['/token/login', '/session'])(
+  '%s with the cookie but without the CSRF value is 403',
+  async path => {
+    const { cookie = '' } = csrfHeaders
+    const body = { username: 'alice', password: TEST_PASSWORD }
+    expect((await server.nobody.post(path, body, { headers: { cookie } })).status).toBe(403)
+  },
+)
+
+describe.each(operations)('with alice’s session: $id ($method $path)', ({ method, id }) => {
+  const callWith = async (headers: Record<string, string>) => {
+    const row = rowOf(id)
+    const body = row.body?.(alice)
+    const path = row.path(await make(row.make))
+    return await server.nobody.call(method, path, { ...(body === undefined ? {} : { body }), headers })
+  }
+
+  test('and the CSRF value, as with a token', async () => {
+    const cookie = `${csrfHeaders['cookie']}; ${await startSession()}`
+    expect((await callWith({ ...csrfHeaders, cookie })).status).toBe(rowOf(id).statuses.alice)
+  })
+
+  test('and without it: only what changes nothing', async () => {
+    const cookie = await startSession()
+    const { status } = await callWith({ cookie })
+    expect(status).toBe(method === 'GET' ? rowOf(id).statuses.alice : 403)
+  })
 })
 
 test.each(operations.filter(({ access }) => access === 'token'))(

@@ -152,7 +152,7 @@ test('logins, new tokens and creates of one user at two servers at once all succ
       // Without the time that a hash takes, so that each meets many creates.
       const user = { id, username, isAdministrator: false }
       const issued = Array.from({ length: 40 }, () => [
-        tokens.issueForLogin(user, account?.password ?? ''),
+        tokens.issueForLogin(user, account?.password ?? '', 'token'),
         tokens.issueFor(user),
       ]).flat()
       const answers = await Promise.all([

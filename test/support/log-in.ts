@@ -9,8 +9,18 @@ export interface Csrf {
 
 export async function getCsrf(caller: Caller): Promise<Csrf> {
   const answer = await caller.get('/token/login/')
-  const [cookie = ''] = (answer.headers['set-cookie'] ?? []).map(line => line.split(';')[0] ?? '')
-  return { value: (answer.body as { csrf_token: string }).csrf_token, cookie }
+  return {
+    value: (answer.body as { csrf_token: string }).csrf_token,
+    cookie: getSetCookie(answer, 'csrftoken'),
+  }
+}
+
+/** A cookie that was set, as it is sent back. Throws without one. */
+export function getSetCookie(answer: Answer, name: string): string {
+  const lines = answer.headers['set-cookie'] ?? []
+  const line = lines.find(each => each.startsWith(`${name}=`))
+  if (line === undefined) throw new Error(`no cookie ${name}: ${answer.status} ${answer.text}`)
+  return line.split(';')[0] ?? ''
 }
 
 /** Logs in as a browser's page would, with the test users' password unless another is given. */

@@ -1,15 +1,10 @@
-import cookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { NotFound } from '../../domain/errors.ts'
 import { toTimestamp, type Clock } from '../../lib/clock.ts'
-import type { Login } from '../../service/login.ts'
 import type { Token, Tokens } from '../../service/tokens.ts'
-import { acceptForm } from '../body.ts'
-import { checkCsrf, giveCsrfValue } from '../csrf.ts'
 import { addOperation, identityOf } from '../operation.ts'
 import { formatNextLink, parseId, readPage } from '../paging.ts'
-import { remoteAddressOf } from '../remote-address.ts'
-import { createToken, deleteToken, listTokens, login, logout, startLogin } from '../schemas/token.ts'
+import { createToken, deleteToken, listTokens } from '../schemas/token.ts'
 
 export function addTokenRoutes(
   app: FastifyInstance,
@@ -43,35 +38,6 @@ export function addTokenRoutes(
   addOperation(app, deleteToken, async ({ request, reply }) => {
     await tokens.revoke(identityOf(request).user, readTokenId(request))
     return reply.code(204).send()
-  })
-
-  addOperation(app, logout, async ({ request, reply }) => {
-    const { user, tokenId } = identityOf(request)
-    await tokens.revokeOwn(user, tokenId)
-    return reply.code(204).send()
-  })
-}
-
-/** Apart from the others: only here a cookie is read and a form is taken. */
-export async function addLoginRoutes(
-  app: FastifyInstance,
-  { login: logins }: { login: Login },
-): Promise<void> {
-  await app.register(cookie)
-  acceptForm(app)
-
-  addOperation(app, startLogin, ({ request, reply }) =>
-    Promise.resolve({ csrf_token: giveCsrfValue(request, reply) }),
-  )
-
-  // Before the body is read: who cannot show the value has no say in what we parse.
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'POST') checkCsrf(request)
-    done()
-  })
-  addOperation(app, login, async ({ body, request }) => {
-    const token = await logins.login(body, remoteAddressOf(request))
-    return { auth_token: token.value }
   })
 }
 

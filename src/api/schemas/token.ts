@@ -1,10 +1,5 @@
 import { Type } from 'typebox'
-import {
-  LOGIN_TOKEN_DAYS,
-  MAX_PASSWORD_LENGTH,
-  MAX_TOKEN_NAME_LENGTH,
-  MAX_USERNAME_LENGTH,
-} from '../../domain/limits.ts'
+import { MAX_TOKEN_NAME_LENGTH } from '../../domain/limits.ts'
 import type { Operation } from '../operation.ts'
 import { pageQuery } from '../paging.ts'
 
@@ -43,7 +38,7 @@ const tokenExample = {
   expires_at: '2027-02-23T10:00:00.000Z',
   last_used_at: null,
 }
-const valueExample = 'clu_pZ4kJ0v1yC8sQm2XfR6uT9wLhB3nE5aGdV7iKoYxM1c'
+export const valueExample = 'clu_pZ4kJ0v1yC8sQm2XfR6uT9wLhB3nE5aGdV7iKoYxM1c'
 
 export const listTokens = {
   id: 'listTokens',
@@ -92,63 +87,4 @@ export const deleteToken = {
   summary: 'Revoke a token of yours',
   tag: 'tokens',
   answers: { 204: { description: 'It is revoked.' } },
-} as const satisfies Operation
-
-export const startLogin = {
-  id: 'startLogin',
-  method: 'GET',
-  url: '/token/login',
-  summary: 'Get the CSRF value that a login needs',
-  tag: 'login',
-  open: true,
-  answers: {
-    200: {
-      description: 'The value; it is in the cookie `csrftoken` as well',
-      schema: Type.Object({ csrf_token: Type.String() }, { title: 'CsrfToken', additionalProperties: false }),
-      example: { csrf_token: 'Jx2mT8wKc0vQ5rYb7nLh3fZs9dGp1aUe4iOk6tMyWqE' },
-      headers: { 'Set-Cookie': 'The cookie `csrftoken`.' },
-    },
-  },
-} as const satisfies Operation
-
-export const login = {
-  id: 'login',
-  method: 'POST',
-  url: '/token/login',
-  summary: 'Log in with user name and password',
-  description: `Needs the cookie of \`GET /token/login\`, and its value in the header \`X-CSRF-Token\` (or \`X-CSRFToken\`). The token is valid for ${LOGIN_TOKEN_DAYS} days.`,
-  tag: 'login',
-  open: true,
-  headers: Type.Object({
-    'x-csrf-token': Type.Optional(Type.String({ description: 'The value of the cookie `csrftoken`.' })),
-  }),
-  body: Type.Object(
-    {
-      username: Type.String({ maxLength: MAX_USERNAME_LENGTH }),
-      password: Type.String({ maxLength: MAX_PASSWORD_LENGTH, format: 'password' }),
-    },
-    { title: 'Credentials', additionalProperties: false },
-  ),
-  bodyExample: { username: 'alice', password: 'hunter2' },
-  bodyTypes: ['application/x-www-form-urlencoded'],
-  answers: {
-    200: {
-      description: 'The token',
-      schema: Type.Object(
-        { auth_token: Type.String({ minLength: 40 }) },
-        { title: 'AuthToken', additionalProperties: false },
-      ),
-      example: { auth_token: valueExample },
-    },
-  },
-  problems: ['wrong-credentials', 'csrf-failed', 'too-many-login-failures'],
-} as const satisfies Operation
-
-export const logout = {
-  id: 'logout',
-  method: 'POST',
-  url: '/token/logout',
-  summary: 'Revoke the token that this request is made with',
-  tag: 'login',
-  answers: { 204: { description: 'The token is dead.' } },
 } as const satisfies Operation

@@ -51,6 +51,7 @@ test('every setting has a default that works on one’s own machine', () => {
     trustProxy: [],
     allowedHosts: [],
     quota: { clusters: null, cpus: null, memory_gib: null },
+    price: undefined,
     retentionDays: 30,
   })
 })
@@ -70,6 +71,9 @@ test('reads every setting from the environment', () => {
     CLUSTERS_LOCAL_LOG_MIB: '1',
     CLUSTERS_LOCAL_MAX_PROCESSES: '100',
     CLUSTERS_DASK_PYTHON: '/opt/dask/bin/python',
+    CLUSTERS_PRICE_CORE_HOUR: '0.05',
+    CLUSTERS_PRICE_GIB_HOUR: '0.01',
+    CLUSTERS_PRICE_CURRENCY: 'eur',
     CLUSTERS_LOG_LEVEL: 'warn',
     CLUSTERS_TLS_CERT: '/cert.pem',
     CLUSTERS_TLS_KEY: '/key.pem',
@@ -97,6 +101,7 @@ test('reads every setting from the environment', () => {
     trustProxy: ['10.0.0.5', '10.0.0.0/8', 'fd00::/8'],
     allowedHosts: ['clusters.example.org', 'other'],
     quota: { clusters: 3, cpus: 0.5, memory_gib: null },
+    price: { coreHour: 0.05, gibHour: 0.01, currency: 'EUR' },
     retentionDays: 1,
   })
 })
@@ -170,6 +175,8 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ['quota_cpus', '1e3', 'a number of CPUs, 0 or more, or unlimited'],
   ['quota_cpus', 'NaN', 'a number of CPUs, 0 or more, or unlimited'],
   ['quota_memory_gib', '8 GiB', 'a number of GiB, 0 or more, or unlimited'],
+  ['price_core_hour', '-1', 'an amount such as 0.05'],
+  ['price_currency', '€', 'three letters such as EUR'],
   ['quota_memory_gib', 'Infinity', 'a number of GiB, 0 or more, or unlimited'],
   ['retention_days', '0', 'a whole number of days from 1 to 36500'],
   ['retention_days', 'thirty', 'a whole number of days from 1 to 36500'],
@@ -201,7 +208,10 @@ const KEYS = [
   'tls_cert',
   'tls_key',
   'trust_proxy',
-].concat(['allowed_hosts', 'quota_clusters', 'quota_cpus', 'quota_memory_gib', 'retention_days'])
+].concat([
+  ...['price_core_hour', 'price_gib_hour', 'price_currency'],
+  ...['allowed_hosts', 'quota_clusters', 'quota_cpus', 'quota_memory_gib', 'retention_days'],
+])
 
 test.each(KEYS)('an empty %s is refused, not taken for the default', key => {
   const name = `CLUSTERS_${key.toUpperCase()}`

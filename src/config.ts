@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { DatabaseLocation } from './database/open.ts'
 import { OperatorError } from './domain/errors.ts'
+import type { Price } from './domain/price.ts'
 import type { Quota } from './domain/quota.ts'
 import type { Runtime } from './domain/runtime.ts'
 import type { LocalSettings } from './launchers/local/settings.ts'
@@ -31,6 +32,8 @@ export interface Config {
   readonly allowedHosts: readonly string[]
   /** What each user may have at once. */
   readonly quota: Quota
+  /** What an hour counts for; `undefined`: nothing is counted. */
+  readonly price: Price | undefined
   /** How long an ended cluster can be looked up. */
   readonly retentionDays: number
 }
@@ -69,6 +72,7 @@ export function loadConfig(env: Environment): Config {
       cpus: value('quota_cpus'),
       memory_gib: value('quota_memory_gib'),
     }),
+    price: toPrice(value('price_core_hour'), value('price_gib_hour'), value('price_currency')),
     retentionDays: value('retention_days'),
   })
 }
@@ -85,6 +89,11 @@ function toTls(certPath: string | undefined, keyPath: string | undefined): Confi
     throw new OperatorError('CLUSTERS_TLS_CERT and CLUSTERS_TLS_KEY go together: set both, or neither.')
   }
   return { certPath, keyPath }
+}
+
+function toPrice(coreHour: number | undefined, gibHour: number | undefined, currency: string) {
+  if (coreHour === undefined && gibHour === undefined) return undefined
+  return { coreHour: coreHour ?? 0, gibHour: gibHour ?? 0, currency }
 }
 
 const LOOPBACK = new BlockList()

@@ -165,6 +165,7 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
   const offer = new Offer(launcher?.engine ?? 'none', runtimes)
   const services = createServices(database, {
     quota: config.quota,
+    price: config.price,
     clock,
     log,
     passwords,

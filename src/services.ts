@@ -1,4 +1,5 @@
 import type { Database } from './database/database.ts'
+import type { Price } from './domain/price.ts'
 import type { Quota } from './domain/quota.ts'
 import type { Launcher } from './launchers/launcher.ts'
 import type { Clock } from './lib/clock.ts'
@@ -13,6 +14,7 @@ import { Lifecycle } from './service/lifecycle.ts'
 import type { Offer } from './service/offer.ts'
 import { TokenWatch } from './service/token-watch.ts'
 import { Tokens } from './service/tokens.ts'
+import { Usage } from './service/usage.ts'
 import { Users } from './service/users.ts'
 import { Waiting } from './service/waiting.ts'
 import type { Placement } from './service/creations.ts'
@@ -20,6 +22,7 @@ import { Workers } from './service/workers.ts'
 
 export interface ServicesOptions {
   readonly quota: Quota
+  readonly price: Price | undefined
   readonly clock: Clock
   readonly log: Log
   readonly passwords: PasswordHasher
@@ -33,7 +36,7 @@ export interface ServicesOptions {
 
 /** What users can do on this server. */
 export function createServices(database: Database, options: ServicesOptions) {
-  const { quota, clock, log, passwords, offer, placement, loginFailureDelayMs } = options
+  const { quota, price, clock, log, passwords, offer, placement, loginFailureDelayMs } = options
   const tokens = new Tokens(database, {
     clock,
     onError: error => {
@@ -51,6 +54,7 @@ export function createServices(database: Database, options: ServicesOptions) {
     waiting: new Waiting(database, { clusters, watch }),
     events: new Events(database, { watch }),
     login: new Login(database, { tokens, passwords, clock, failureDelayMs: loginFailureDelayMs }),
+    usage: new Usage(database, { clock, price }),
     users: new Users(database, clock),
     workers: new Workers(database),
     logs: new Logs(database, { launcher: options.launcher, offer }),

@@ -77,6 +77,21 @@ const SETTINGS = {
     allowed: 'a number of GiB, 0 or more, or unlimited',
     parse: text => (text === 'unlimited' ? null : parseAmount(text)),
   }),
+  price_core_hour: setting<number | undefined>({
+    default: undefined,
+    allowed: 'an amount such as 0.05',
+    parse: parseAmount,
+  }),
+  price_gib_hour: setting<number | undefined>({
+    default: undefined,
+    allowed: 'an amount such as 0.01',
+    parse: parseAmount,
+  }),
+  price_currency: setting({
+    default: 'USD',
+    allowed: 'three letters such as EUR',
+    parse: text => (/^[A-Za-z]{3}$/.test(text) ? text.toUpperCase() : undefined),
+  }),
   retention_days: setting({
     default: 30,
     allowed: 'a whole number of days from 1 to 36500',

@@ -17,6 +17,7 @@ import type { Logs } from '../service/logs.ts'
 import type { Offer } from '../service/offer.ts'
 import type { TokenWatch } from '../service/token-watch.ts'
 import type { Tokens } from '../service/tokens.ts'
+import type { Usage } from '../service/usage.ts'
 import type { Users } from '../service/users.ts'
 import type { Waiting } from '../service/waiting.ts'
 import type { Workers } from '../service/workers.ts'
@@ -36,6 +37,7 @@ import { addEventRoutes } from './routes/events.ts'
 import { addMetricsRoute, addServerRoutes } from './routes/server.ts'
 import { addLoginRoutes, addLogoutRoutes } from './routes/login.ts'
 import { addTokenRoutes } from './routes/tokens.ts'
+import { addUsageRoutes } from './routes/usage.ts'
 import { addUserRoutes } from './routes/users.ts'
 import { addWorkerRoutes } from './routes/workers.ts'
 import { createHostCheck, HSTS_HEADER } from './security.ts'
@@ -50,6 +52,7 @@ export interface AppOptions {
     readonly tokenWatch: TokenWatch
     readonly login: Login
     readonly logs: Logs
+    readonly usage: Usage
     readonly users: Users
     readonly waiting: Waiting
     readonly workers: Workers
@@ -109,6 +112,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     addRuntimeRoutes(scope, services)
     addLogoutRoutes(scope, services)
     addTokenRoutes(scope, { ...services, clock })
+    addUsageRoutes(scope, services)
     addUserRoutes(scope, { ...services, quota })
     addMetricsRoute(scope, metrics)
     return Promise.resolve()

@@ -22,6 +22,7 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
         { name: 'clusters', description: 'Create, list, look up and delete clusters' },
         { name: 'login', description: 'From a user name and password to a token' },
         { name: 'tokens', description: 'Named tokens for scripts' },
+        { name: 'usage', description: 'What clusters took, and what of it they used' },
         { name: 'users', description: 'Yourself' },
         { name: 'server', description: 'Operations and documentation' },
       ],

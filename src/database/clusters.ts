@@ -27,6 +27,20 @@ export async function findVisibleCluster(
   return await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst()
 }
 
+/** How large it is, for its creator; locks nothing. */
+export async function findClusterSize(
+  db: Kysely<Tables>,
+  userId: number,
+  id: number,
+): Promise<Pick<Cluster, 'cpus' | 'memory' | 'workers'> | undefined> {
+  return await db
+    .selectFrom('clusters')
+    .select(['cpus', 'memory', 'workers'])
+    .where('id', '=', id)
+    .where('creator_id', '=', userId)
+    .executeTakeFirst()
+}
+
 /** What each new cluster has of its own, with PostgreSQL's types. */
 const OWN_COLUMNS = {
   id: 'bigint',

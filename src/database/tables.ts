@@ -12,6 +12,7 @@ export interface Tables {
   workers: WorkersTable
   outputs: OutputsTable
   leases: LeasesTable
+  samples: SamplesTable
   events: EventsTable
   idempotency_keys: IdempotencyKeysTable
 }
@@ -121,6 +122,16 @@ interface OutputsTable {
   worker_id: WorkerId
   cluster_id: number
   output: Uint8Array
+}
+
+/** What the workers of a cluster used together. */
+interface SamplesTable {
+  cluster_id: number
+  at: Timestamp
+  /** One a minute at first, and one an hour after a day. */
+  minutes: 1 | 60
+  cpus: number | null
+  memory_bytes: number | null
 }
 
 /** Which server runs the passes of a home. */

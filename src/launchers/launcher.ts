@@ -156,6 +156,10 @@ export interface WorkerEnd {
 
 /** `null` where the engine cannot tell. */
 export interface ObservedUse {
+  /** Since it began. */
   readonly cpuSeconds: number | null
+  /** Now. */
+  readonly memoryBytes: number | null
+  /** The most it ever had. */
   readonly peakMemoryBytes: number | null
 }

@@ -10,6 +10,7 @@ import { OutputReader } from './outputs.ts'
 import { pausesAfter } from './pauses.ts'
 import { planInSteps, type Plan } from './plan.ts'
 import { Prober } from './probe.ts'
+import { Sampler } from './sampler.ts'
 import { takeSnapshot, type Snapshot } from './snapshot.ts'
 import { buildSpec } from './spec.ts'
 
@@ -39,6 +40,7 @@ export class Reconciler {
   readonly #lease: LeaseHolder
   readonly #prober: Prober
   readonly #outputs = new OutputReader()
+  readonly #sampler: Sampler
   /** Two wakes during a pass make one more. */
   #isWoken = false
   #wakeUp: (() => void) | undefined
@@ -55,6 +57,7 @@ export class Reconciler {
       this.wake()
     }
     this.#prober = new Prober({ clock, onChange: wake })
+    this.#sampler = new Sampler(database)
     this.#lease = new LeaseHolder(database, {
       home: launcher.home,
       onTaken: wake,
@@ -152,7 +155,7 @@ export class Reconciler {
   }
 
   async #pass(): Promise<Pass> {
-    const { database, launcher, runtimes, facts, clock, onPass } = this.#options
+    const { database, launcher, runtimes, facts, clock, onPass, onError } = this.#options
     const startedAt = performance.now()
     const known = facts()
     const engine = {
@@ -168,6 +171,9 @@ export class Reconciler {
     this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)
     const planned = await planInTurns(snapshot)
     const isChange = await this.#apply(planned, snapshot)
+    await this.#sampler.sample(snapshot).catch((error: unknown) => {
+      onError('what the clusters use was not kept; the next sample is due in a minute', error)
+    })
     onPass({ ms: performance.now() - startedAt, clusters: snapshot.clusters.length })
     return { isChange, nextAtMs: planned.nextAtMs }
   }

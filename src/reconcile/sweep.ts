@@ -4,6 +4,7 @@ import { deleteClustersEndedBefore } from '../database/clusters.ts'
 import { deleteIdempotencyKeysBefore } from '../database/idempotency.ts'
 import type { Database } from '../database/database.ts'
 import { deleteReplacedOutputsBefore } from '../database/output.ts'
+import { thinSamplesBefore } from '../database/samples.ts'
 import type { Tables } from '../database/tables.ts'
 import { deleteTokensExpiredBefore } from '../database/tokens.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
@@ -18,7 +19,8 @@ type DeleteBefore = (trx: Transaction<Tables>, before: Timestamp, limit: number)
 
 /**
  * Forgets what is past its time: ended clusters, expired tokens, idempotency keys, and outputs of workers that were
- * replaced a day ago, for a worker that fails now and then would fill the database.
+ * replaced a day ago, for a worker that fails now and then would fill the database. Of samples that are a day old it keeps
+ * one an hour.
  */
 export async function sweep(
   database: Database,
@@ -29,6 +31,9 @@ export async function sweep(
   await sweepRows(database, deleteTokensExpiredBefore, before(0))
   await sweepRows(database, deleteIdempotencyKeysBefore, before(IDEMPOTENCY_KEY_HOURS * HOUR_MS))
   await sweepRows(database, deleteReplacedOutputsBefore, before(DAY_MS))
+  const lastHour = new Date(addMs(now, -DAY_MS).setUTCMinutes(0, 0, 0))
+  const thin: DeleteBefore = (trx, at, limit) => thinSamplesBefore(trx, database.dialect, at, limit)
+  await sweepRows(database, thin, toTimestamp(lastHour))
   const clusters = await sweepRows(database, deleteClustersEndedBefore, before(retentionDays * DAY_MS))
   return { clusters }
 }

@@ -75,6 +75,12 @@ const MATRIX: Readonly<Record<string, Row>> = {
   listTokens: { path: at('/tokens'), statuses: tokenOnly(200, 200, 200) },
   createToken: { path: at('/tokens'), body: () => ({ name: 'x' }), statuses: tokenOnly(201, 201, 201) },
   deleteToken: { make: 'token', path: ({ id }) => `/tokens/${id}`, statuses: tokenOnly(404, 204, 404) },
+  getClusterUsage: {
+    make: 'cluster',
+    path: ({ id }) => `/clusters/${id}/usage`,
+    statuses: tokenOnly(404, 200, 404),
+  },
+  getUsage: { path: at('/usage'), statuses: tokenOnly(200, 200, 200) },
   getMe: { path: at('/users/me'), statuses: tokenOnly(200, 200, 200) },
   getMetrics: { path: at('/metrics'), statuses: tokenOnly(200, 200, 200) },
   logout: { path: at('/token/logout'), statuses: tokenOnly(204, 204, 204) },

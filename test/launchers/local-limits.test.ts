@@ -101,6 +101,24 @@ describe.skipIf(!canLimit)('with cgroups (skipped where this user cannot make an
     expect(observed?.use.peakMemoryBytes).toBeGreaterThan(10_000)
   })
 
+  test('it is told how much memory a worker holds, without what it has written to files', async () => {
+    const launcher = await tell().open()
+    const program = `const held = Buffer.alloc(100 * 2 ** 20, 1)
+      for (let i = 0; i < 100; i++) require('fs').appendFileSync('file', Buffer.alloc(2 ** 20, 1))
+      process.stdout.write('ready')
+      setInterval(() => held.length, 1000)`
+    const id = await launchOne(launcher, [process.execPath, '-e', program])
+    await waitUntil('it holds that', async () => (await readLog(launcher, id)) === 'ready')
+    const useOf = async () => {
+      const { memoryBytes, peakMemoryBytes } = (await launcher.list([id])).workers[0]?.use ?? {}
+      return { memory: (memoryBytes ?? 0) / 2 ** 20, peak: (peakMemoryBytes ?? 0) / 2 ** 20 }
+    }
+    await waitUntil('its peak is seen', async () => (await useOf()).peak > 200)
+    const { memory } = await useOf()
+    expect(memory).toBeGreaterThan(100)
+    expect(memory).toBeLessThan(190)
+  })
+
   test('a fork bomb stays within its number of processes, and dies', async () => {
     const launcher = await tell({ settings: { maxProcesses: 64, graceSeconds: 0 } }).open()
     const bomb = 'trap "" TERM; b() { b & b & wait; }; b'

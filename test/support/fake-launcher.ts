@@ -6,6 +6,7 @@ import type {
   LaunchOutcome,
   LogOptions,
   ObservedState,
+  ObservedUse,
   ObservedWorker,
   Size,
   WorkerEnd,
@@ -17,6 +18,7 @@ export interface FakeWorker {
   readonly spec: WorkerSpec
   readonly home: string
   state: ObservedState
+  use: ObservedUse
   output: string
   /** It has been told to end. */
   isTerminating: boolean
@@ -105,6 +107,12 @@ export class FakeLauncher implements Launcher {
     }
   }
 
+  /** From now on it is seen to use this; an engine that cannot tell says `null`. */
+  use(id: string, use: Partial<ObservedUse>): void {
+    const worker = this.get(id)
+    worker.use = { ...worker.use, ...use }
+  }
+
   /** As if an administrator had removed it, with all its traces. */
   vanish(id: string): void {
     this.state.workers.delete(id)
@@ -145,6 +153,7 @@ export class FakeLauncher implements Launcher {
         spec,
         home: this.home,
         state: this.startsAs(spec),
+        use: { cpuSeconds: null, memoryBytes: null, peakMemoryBytes: null },
         output: `worker ${spec.index} of cluster ${spec.clusterId}\n`,
         isTerminating: false,
       })
@@ -208,7 +217,7 @@ export class FakeLauncher implements Launcher {
   }
 }
 
-function toObserved({ spec, state }: FakeWorker): ObservedWorker {
+function toObserved({ spec, state, use }: FakeWorker): ObservedWorker {
   const isPlaced = state.kind !== 'queued'
   return {
     id: spec.id,
@@ -216,6 +225,6 @@ function toObserved({ spec, state }: FakeWorker): ObservedWorker {
     state,
     node: isPlaced ? 'fake-node' : null,
     address: isPlaced ? '127.0.0.1' : null,
-    use: { cpuSeconds: null, peakMemoryBytes: null },
+    use,
   }
 }

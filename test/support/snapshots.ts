@@ -85,7 +85,7 @@ function toObserved(id: string, shown: Shown): ObservedWorker {
   }
   const state = typeof shown === 'string' ? named[shown] : shown
   const place = state.kind === 'queued' ? null : 'node'
-  const use = { cpuSeconds: null, peakMemoryBytes: null }
+  const use = { cpuSeconds: null, memoryBytes: null, peakMemoryBytes: null }
   return { id, handle: id, state, node: place, address: place === null ? null : '10.0.0.1', use }
 }
 

@@ -2,6 +2,7 @@ import type { Kysely, Migration } from 'kysely'
 import type { Dialect } from '../dialect.ts'
 import { up as initial } from './0001-initial.ts'
 import { up as workers } from './0002-workers.ts'
+import { up as usage } from './0003-usage.ts'
 
 type Up = (db: Kysely<unknown>, dialect: Dialect) => Promise<void>
 
@@ -9,6 +10,7 @@ type Up = (db: Kysely<unknown>, dialect: Dialect) => Promise<void>
 const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0001-initial': initial,
   '0002-workers': workers,
+  '0003-usage': usage,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

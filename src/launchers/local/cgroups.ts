@@ -168,9 +168,24 @@ export class Cgroups {
     const [memory, cpu] = [this.folderOf('memory'), this.folderOf(this.version === 1 ? 'cpuacct' : 'cpu')]
     const peakFile = this.version === 1 ? 'memory.max_usage_in_bytes' : 'memory.peak'
     return {
+      memoryBytes: memory === undefined ? null : this.#readMemoryBytes(join(memory, id)),
       peakMemoryBytes: memory === undefined ? null : toNumber(readOr(join(memory, id, peakFile), '')),
       cpuSeconds: cpu === undefined ? null : this.#readCpuSeconds(join(cpu, id)),
     }
+  }
+
+  /** Without what was read from files and can be dropped at any time. */
+  #readMemoryBytes(group: string): number | null {
+    const [file, droppable] =
+      this.version === 1
+        ? ['memory.usage_in_bytes', /^total_inactive_file (\d+)/m]
+        : ['memory.current', /^inactive_file (\d+)/m]
+    const bytes = toNumber(readOr(join(group, file), ''))
+    if (bytes === null) return null
+    return Math.max(
+      0,
+      bytes - (toNumber(droppable.exec(readOr(join(group, 'memory.stat'), ''))?.[1] ?? '') ?? 0),
+    )
   }
 
   #readCpuSeconds(group: string): number | null {

@@ -42,7 +42,7 @@ const YOUNG_MS = 3000
 
 /** Reading what a worker uses is most of a look, and nobody asks so often. */
 const USE_MS = 1000
-const NO_USE: ObservedUse = { cpuSeconds: null, peakMemoryBytes: null }
+const NO_USE: ObservedUse = { cpuSeconds: null, memoryBytes: null, peakMemoryBytes: null }
 
 const NODE = hostname()
 const ADDRESS = '127.0.0.1'
@@ -181,7 +181,8 @@ export class Observer {
     }
     known.end = end
     if (this.#options.cgroups.version !== 0) {
-      known.use = { cpuSeconds: ending.cpuSeconds, peakMemoryBytes: ending.peakMemoryBytes }
+      const { cpuSeconds, peakMemoryBytes } = ending
+      known.use = { cpuSeconds, memoryBytes: 0, peakMemoryBytes }
       known.useReadMs = undefined
     }
     return end

@@ -11,6 +11,7 @@ import type { Metrics } from './lib/metrics.ts'
 import type { UndoStack } from './lib/undo-stack.ts'
 import { Reconciler } from './reconcile/loop.ts'
 import type { Placement } from './service/creations.ts'
+import type { EngineHealth } from './service/engine-health.ts'
 import type { Offer } from './service/offer.ts'
 
 /** Which engine there is, and what it says of itself. */
@@ -82,6 +83,7 @@ export interface EngineOptions {
   readonly database: Database
   readonly runtimes: ReadonlyMap<string, Runtime>
   readonly offer: Offer
+  readonly health: EngineHealth
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -95,7 +97,7 @@ export async function startEngine(
   options: EngineOptions,
   undo: UndoStack,
 ): Promise<RunningEngine> {
-  const { database, runtimes, offer, clock, log, metrics } = options
+  const { database, runtimes, offer, health, clock, log, metrics } = options
   let goingOn: GoingOn | undefined
   const reconciler = new Reconciler({
     database,
@@ -105,13 +107,14 @@ export async function startEngine(
     clock,
     onPass: ({ ms, clusters }) => {
       metrics.observePass(ms / 1000, clusters)
+      health.notePass({ ms, clusters })
     },
     onError: (message, error) => {
       log.error({ err: error }, message)
     },
   })
   // Until then nothing is launched.
-  const { summary, stop } = startDescribing(launcher, offer, log, () => {
+  const { summary, stop } = startDescribing(launcher, { offer, health, log }, () => {
     reconciler.wake()
   })
   undo.push(
@@ -131,15 +134,21 @@ const DESCRIBE_INTERVAL_MS = MINUTE_MS
 const FIRST_INTERVAL_MS = 5 * SECOND_MS
 
 /** Asks the engine what it can do, now and once a minute, for `offer`. */
-function startDescribing(launcher: Launcher, offer: Offer, log: Log, onFirst: () => void) {
+function startDescribing(
+  launcher: Launcher,
+  { offer, health, log }: Pick<EngineOptions, 'offer' | 'health' | 'log'>,
+  onFirst: () => void,
+) {
   const describe = async (): Promise<string | undefined> => {
     try {
       const facts = await launcher.describe()
       const isFirst = offer.facts === undefined
       offer.update(facts)
+      health.noteDescription(facts)
       if (isFirst) onFirst()
       return facts.summary
     } catch (error) {
+      health.noteProblem(error)
       log.error({ err: error }, 'the engine does not say what it can do; it is asked again')
       return undefined
     }

@@ -25,6 +25,7 @@ import { startTellingUnserved } from './reconcile/unserved.ts'
 import { collectRuntimes } from './runtimes.ts'
 import { listSampleLogins, loadSampleUsers, refuseSampleLogins } from './sample-users.ts'
 import { FAILURE_DELAY_MS } from './service/login.ts'
+import { EngineHealth } from './service/engine-health.ts'
 import { Offer } from './service/offer.ts'
 import { createServices } from './services.ts'
 import { demandFolder, openForOperator, prepareDataDir } from './storage.ts'
@@ -163,6 +164,8 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
     }))
   if (launcher !== undefined) undo.push(() => launcher.close())
   const offer = new Offer(launcher?.engine ?? 'none', runtimes)
+  const home = launcher?.home ?? 'none'
+  const health = new EngineHealth({ engine: offer.engine, home }, clock)
   const services = createServices(database, {
     quota: config.quota,
     price: config.price,
@@ -170,12 +173,12 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
     log,
     passwords,
     offer,
+    health,
     launcher,
     placement: placementFor(launcher),
     loginFailureDelayMs: options.loginFailureDelayMs ?? FAILURE_DELAY_MS,
   })
   undo.push(() => services.tokens.close())
-  const home = launcher?.home ?? 'none'
   const onError = (error: unknown) => {
     log.error(
       { err: error },
@@ -185,7 +188,7 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
   undo.push(startTellingUnserved(database, { home, clock, onError }))
   if (launcher !== undefined) {
     const isAutomatic = options.onlyManualPasses !== true
-    engine = await startEngine(launcher, { ...started, runtimes, offer, isAutomatic }, undo)
+    engine = await startEngine(launcher, { ...started, runtimes, offer, health, isAutomatic }, undo)
   }
   return { services, engine }
 }

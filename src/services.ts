@@ -6,6 +6,8 @@ import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { PasswordHasher } from './lib/password.ts'
 import { Clusters } from './service/clusters.ts'
+import { Administration } from './service/administration.ts'
+import type { EngineHealth } from './service/engine-health.ts'
 import { EventWatch } from './service/event-watch.ts'
 import { Events } from './service/events.ts'
 import { Login } from './service/login.ts'
@@ -27,6 +29,7 @@ export interface ServicesOptions {
   readonly log: Log
   readonly passwords: PasswordHasher
   readonly offer: Offer
+  readonly health: EngineHealth
   /** Where new clusters run. */
   readonly placement: Placement
   /** Where output is read; `undefined` when there is no engine. */
@@ -49,6 +52,8 @@ export function createServices(database: Database, options: ServicesOptions) {
     tokens,
     tokenWatch: new TokenWatch(database),
     offer,
+    health: options.health,
+    administration: new Administration(database, clock),
     lifecycle: new Lifecycle(database, { clock, quota, offer }),
     clusters,
     waiting: new Waiting(database, { clusters, watch }),

@@ -9,7 +9,9 @@ import { randomText } from '../lib/id.ts'
 import type { Log } from '../lib/log.ts'
 import type { Metrics } from '../lib/metrics.ts'
 import { version } from '../lib/version.ts'
+import type { Administration } from '../service/administration.ts'
 import type { Clusters } from '../service/clusters.ts'
+import type { EngineHealth } from '../service/engine-health.ts'
 import type { Events } from '../service/events.ts'
 import type { Lifecycle } from '../service/lifecycle.ts'
 import type { Login } from '../service/login.ts'
@@ -29,8 +31,10 @@ import { LongAnswers } from './long-answers.ts'
 import { logRequests } from './request-log.ts'
 import { createResponseClass } from './response.ts'
 import { addDocumentation, collectOpenApi } from './openapi.ts'
+import { identityOf } from './operation.ts'
 import { HttpProblem, sendProblem } from './problem.ts'
 import { PROBLEMS } from './problems.ts'
+import { addAdministrationRoutes } from './routes/administration.ts'
 import { addClusterRoutes } from './routes/clusters.ts'
 import { addRuntimeRoutes } from './routes/runtimes.ts'
 import { addEventRoutes } from './routes/events.ts'
@@ -44,8 +48,10 @@ import { createHostCheck, HSTS_HEADER } from './security.ts'
 
 export interface AppOptions {
   readonly services: {
+    readonly administration: Administration
     readonly clusters: Clusters
     readonly events: Events
+    readonly health: EngineHealth
     readonly lifecycle: Lifecycle
     readonly offer: Offer
     readonly tokens: Tokens
@@ -115,7 +121,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     addUsageRoutes(scope, services)
     addUserRoutes(scope, { ...services, quota })
     addMetricsRoute(scope, metrics)
-    return Promise.resolve()
+    await scope.register((inner, _options, done) => {
+      demandAdministrator(inner)
+      addAdministrationRoutes(inner, { ...services, quota })
+      done()
+    })
   })
   return app
 }
@@ -264,5 +274,13 @@ function demandToken(scope: FastifyInstance, tokens: Tokens): void {
       request.identity = identity
       done()
     }, done)
+  })
+}
+
+/** Every route of the scope is for administrators; whoever else asks learns that, and nothing more. */
+function demandAdministrator(scope: FastifyInstance): void {
+  scope.addHook('onRequest', (request, _reply, done) => {
+    if (identityOf(request).user.isAdministrator) done()
+    else done(new HttpProblem('not-an-administrator', PROBLEMS['not-an-administrator'].exampleDetail))
   })
 }

@@ -24,6 +24,7 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
         { name: 'tokens', description: 'Named tokens for scripts' },
         { name: 'usage', description: 'What clusters took, and what of it they used' },
         { name: 'users', description: 'Yourself' },
+        { name: 'administration', description: 'What administrators see of others, and do to them' },
         { name: 'server', description: 'Operations and documentation' },
       ],
       security: [{ token: [] }, { bearer: [] }, { authentication: [] }, { session: [] }],
@@ -89,15 +90,21 @@ export async function addDocumentation(app: FastifyInstance): Promise<void> {
 interface DocumentedOperation {
   readonly operationId?: string
   readonly security?: readonly unknown[]
+  readonly 'x-administrators'?: boolean
 }
 
 /** One line for each operation, so that a change of the API is a difference of lines. */
 export function listOperations(document: { paths?: object }): string {
   const lines = Object.entries(document.paths ?? {}).flatMap(([path, methods]: [string, object]) =>
     Object.entries(methods).map(([method, operation]: [string, DocumentedOperation]) => {
-      const access = operation.security?.length === 0 ? 'open' : 'token'
+      const access = accessOf(operation)
       return `${method.toUpperCase().padEnd(6)} ${path.padEnd(24)} ${(operation.operationId ?? '').padEnd(15)} ${access}`
     }),
   )
   return `${lines.toSorted().join('\n')}\n`
+}
+
+function accessOf(operation: DocumentedOperation): 'open' | 'token' | 'administrator' {
+  if (operation['x-administrators'] === true) return 'administrator'
+  return operation.security?.length === 0 ? 'open' : 'token'
 }

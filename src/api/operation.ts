@@ -19,6 +19,8 @@ export interface Operation {
   readonly tag: string
   /** Answered without a token. */
   readonly open?: boolean
+  /** For administrators alone. */
+  readonly administrators?: boolean
   readonly query?: TObject
   readonly body?: TObject
   readonly bodyExample?: unknown
@@ -133,11 +135,12 @@ const ALWAYS: readonly ProblemName[] = ['invalid-request', 'unknown-host', 'inte
 
 /** For the documentation alone: `parse` validates, and answers are made of text or by a serializer. */
 function toFastifySchema(operation: Operation) {
-  const { id, summary, description, tag, open, query, body, headers } = operation
+  const { id, summary, description, tag, open, administrators, query, body, headers } = operation
   const problems = new Set<ProblemName>([
     ...(operation.problems ?? []),
     ...(open === true ? [] : (['not-authenticated'] as const)),
     ...(operation.method === 'GET' ? [] : (['body-too-large', 'unsupported-media-type'] as const)),
+    ...(administrators === true ? (['not-an-administrator'] as const) : []),
     // With the cookie of a session.
     ...(operation.method === 'GET' || open === true ? [] : (['csrf-failed'] as const)),
     ...(operation.url.includes(':id') ? (['not-found'] as const) : []),
@@ -153,6 +156,7 @@ function toFastifySchema(operation: Operation) {
     ...(description === undefined ? {} : { description }),
     tags: [tag],
     ...(open === true ? { security: [] } : {}),
+    ...(administrators === true ? { 'x-administrators': true } : {}),
     ...idParameter,
     ...(query === undefined ? {} : { querystring: query }),
     ...(headers === undefined ? {} : { headers }),

@@ -45,6 +45,13 @@ export const PROBLEMS = {
     mend: 'GET `/token/login/` first, keep its cookie, and send the cookie back with its value in the header.',
     exampleDetail: 'The header X-CSRF-Token must repeat the value of the cookie csrftoken.',
   },
+  'not-an-administrator': {
+    status: 403,
+    title: 'Not an administrator',
+    happened: 'This is for administrators, and your user is none.',
+    mend: 'Ask an administrator. An operator makes one with `./bin/clusters user add NAME --admin`.',
+    exampleDetail: 'This is for administrators.',
+  },
   'not-found': {
     status: 404,
     title: 'Not found',

@@ -27,6 +27,12 @@ export async function findVisibleCluster(
   return await (dialect === 'postgres' ? query.forUpdate() : query).executeTakeFirst()
 }
 
+/** For who may stop it without seeing it. */
+export async function findCreatorId(db: Kysely<Tables>, id: number): Promise<number | undefined> {
+  const row = await db.selectFrom('clusters').select('creator_id').where('id', '=', id).executeTakeFirst()
+  return row?.creator_id
+}
+
 /** How large it is, for its creator; locks nothing. */
 export async function findClusterSize(
   db: Kysely<Tables>,

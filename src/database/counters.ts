@@ -8,9 +8,10 @@ export interface Numbers {
   readonly tokens: number
   readonly clusters: number
   readonly events: number
+  readonly audit: number
 }
 
-const NONE: Numbers = { users: 0, tokens: 0, clusters: 0, events: 0 }
+const NONE: Numbers = { users: 0, tokens: 0, clusters: 0, events: 0, audit: 0 }
 
 const takeNumbersQuery = new PreparedQuery<Numbers, Numbers>(({ db, param }) =>
   db
@@ -20,12 +21,14 @@ const takeNumbersQuery = new PreparedQuery<Numbers, Numbers>(({ db, param }) =>
       last_token_id: eb('last_token_id', '+', param('tokens')),
       last_cluster_id: eb('last_cluster_id', '+', param('clusters')),
       last_event_id: eb('last_event_id', '+', param('events')),
+      last_audit_id: eb('last_audit_id', '+', param('audit')),
     }))
     .returning([
       'last_user_id as users',
       'last_token_id as tokens',
       'last_cluster_id as clusters',
       'last_event_id as events',
+      'last_audit_id as audit',
     ]),
 )
 
@@ -46,6 +49,7 @@ export async function takeNumbers(
     tokens: last.tokens - counts.tokens + 1,
     clusters: last.clusters - counts.clusters + 1,
     events: last.events - counts.events + 1,
+    audit: last.audit - counts.audit + 1,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { AuditAction } from '../domain/audit.ts'
 import type { ClusterReason, ClusterStatus } from '../domain/cluster.ts'
 import type { WorkerEndReason, WorkerId, WorkerRole, WorkerStatus } from '../domain/worker.ts'
 import type { Timestamp } from '../lib/clock.ts'
@@ -13,6 +14,7 @@ export interface Tables {
   outputs: OutputsTable
   leases: LeasesTable
   samples: SamplesTable
+  audit: AuditTable
   events: EventsTable
   idempotency_keys: IdempotencyKeysTable
 }
@@ -28,6 +30,7 @@ interface CountersTable {
   last_token_id: number
   last_cluster_id: number
   last_event_id: number
+  last_audit_id: Generated<number>
 }
 
 interface UsersTable {
@@ -42,6 +45,8 @@ interface UsersTable {
   used_clusters: number
   used_cpus: number
   used_memory_gib: number
+  /** A JSON object with what this user may have at once; `null`: what the server allows everybody. */
+  quota: string | null
 }
 
 interface TokensTable {
@@ -151,6 +156,19 @@ interface EventsTable {
   status: ClusterStatus
   reason: ClusterReason
   message: string | null
+}
+
+/** What administrators did, one row for each act. */
+interface AuditTable {
+  id: number
+  at: Timestamp
+  administrator_id: number
+  action: AuditAction
+  /** Whose user or cluster it was done to. */
+  user_id: number
+  /** Clusters are forgotten at some time, so it is no foreign key. */
+  cluster_id: number | null
+  details: string | null
 }
 
 interface IdempotencyKeysTable {

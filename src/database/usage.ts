@@ -17,6 +17,11 @@ export interface ClusterUsage extends Usage {
   readonly name: string | null
 }
 
+export interface UserUsage extends Usage {
+  readonly userId: number
+  readonly username: string
+}
+
 /** From `from` until just before `to`; what still runs counts until `now`. */
 export interface Period {
   readonly from: Timestamp
@@ -38,6 +43,22 @@ export async function listClusterUsage(
     .orderBy('coreHours', 'desc')
     .orderBy('clusterId', 'desc')
     .limit(query.limit)
+    .execute()
+  return rows.map(round)
+}
+
+/** Of every user who had anything, those that had the most first. */
+export async function listUserUsage(
+  db: Kysely<Tables>,
+  dialect: Dialect,
+  period: Period,
+): Promise<UserUsage[]> {
+  const rows = await workersIn(db, period)
+    .innerJoin('users', 'users.id', 'workers.creator_id')
+    .select(['users.id as userId', 'users.username', ...sums(period, dialect)])
+    .groupBy(['users.id', 'users.username'])
+    .orderBy('coreHours', 'desc')
+    .orderBy('userId')
     .execute()
   return rows.map(round)
 }

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { Use } from '../domain/quota.ts'
+import { formatQuota, parseQuota, type Quota, type Use } from '../domain/quota.ts'
 import type { User, UserWithUse } from '../domain/user.ts'
 import type { Timestamp } from '../lib/clock.ts'
 import { valuesTable, type Dialect } from './dialect.ts'
@@ -67,13 +67,16 @@ export async function listAccounts(db: Kysely<Tables>): Promise<Account[]> {
   return rows.map(toAccount)
 }
 
-export async function findUserWithUse(db: Kysely<Tables>, id: number): Promise<UserWithUse | undefined> {
+export async function findUserWithUse(
+  db: Kysely<Tables>,
+  id: number,
+): Promise<(UserWithUse & { readonly quota: Quota | null }) | undefined> {
   const row = await db
     .selectFrom('users')
-    .select(['id', 'username', 'is_administrator', 'used_clusters', 'used_cpus', 'used_memory_gib'])
+    .select(['id', 'username', 'is_administrator', 'used_clusters', 'used_cpus', 'used_memory_gib', 'quota'])
     .where('id', '=', id)
     .executeTakeFirst()
-  return row && { ...toUser(row), used: toUse(row) }
+  return row && { ...toUser(row), used: toUse(row), quota: parseQuota(row.quota) }
 }
 
 export async function hasUsers(db: Kysely<Tables>): Promise<boolean> {
@@ -97,6 +100,7 @@ export async function insertUser(
       used_clusters: 0,
       used_cpus: 0,
       used_memory_gib: 0,
+      quota: null,
     })
     .onConflict(conflict => conflict.doNothing())
     .returning('id')
@@ -125,6 +129,12 @@ export async function updateDisabledAt(
   await trx.updateTable('users').set({ disabled_at: disabledAt }).where('id', '=', id).execute()
 }
 
+/** `null`: what the server allows everybody. */
+export async function updateQuota(trx: Transaction<Tables>, id: number, quota: Quota | null): Promise<void> {
+  const text = quota === null ? null : formatQuota(quota)
+  await trx.updateTable('users').set({ quota: text }).where('id', '=', id).execute()
+}
+
 /**
  * Whether the user is not disabled, and has just this password hash where one is given. Keeps both as they are
  * until the transaction ends.
@@ -143,11 +153,11 @@ export async function lockAccount(
 
 const selectUseQuery = new PreparedRows<
   { id: number },
-  UseRow & { id: number; disabled_at: Timestamp | null }
+  UseRow & { id: number; disabled_at: Timestamp | null; quota: string | null }
 >(['id'], (db, rows, dialect) => {
   const query = db
     .selectFrom('users')
-    .select(['id', 'used_clusters', 'used_cpus', 'used_memory_gib', 'disabled_at'])
+    .select(['id', 'used_clusters', 'used_cpus', 'used_memory_gib', 'disabled_at', 'quota'])
     .where(
       'id',
       'in',
@@ -159,17 +169,24 @@ const selectUseQuery = new PreparedRows<
   return dialect === 'postgres' ? query.forNoKeyUpdate() : query
 })
 
+/** What a user has, and may have; `null`: as everybody. */
+export interface Allowance {
+  readonly used: Use
+  readonly quota: Quota | null
+}
+
 /**
- * Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses. Disabled
- * users are left out.
+ * Locks the users' rows, in the order of their ids, until the transaction ends; tells what each uses and may use.
+ * Disabled users are left out.
  */
-export async function lockUse(
+export async function lockAllowances(
   trx: Transaction<Tables>,
   dialect: Dialect,
   userIds: readonly number[],
-): Promise<Map<number, Use>> {
+): Promise<Map<number, Allowance>> {
   const rows = await lockUsers(trx, dialect, userIds)
-  return new Map(rows.flatMap(row => (row.disabled_at === null ? [[row.id, toUse(row)]] : [])))
+  const enabled = rows.filter(row => row.disabled_at === null)
+  return new Map(enabled.map(row => [row.id, { used: toUse(row), quota: parseQuota(row.quota) }]))
 }
 
 /** The same with disabled users: what theirs cost ends as well. */
@@ -213,7 +230,7 @@ const updateUseQuery = new PreparedRows<UseRow & { id: number }, never>(
   },
 )
 
-/** Writes what the users use now; they were locked by {@link lockUse} in the same transaction. */
+/** Writes what the users use now; they were locked by {@link lockAllowances} in the same transaction. */
 export async function updateUse(
   trx: Transaction<Tables>,
   dialect: Dialect,

@@ -53,6 +53,22 @@ function combine(a: Use, b: Use, sign: 1 | -1): Use {
   }
 }
 
+/** Of JSON text that {@link formatQuota} made; `null` for `null`. */
+export function parseQuota(text: string | null): Quota | null {
+  if (text === null) return null
+  const stored: unknown = JSON.parse(text)
+  const read = (limit: QuotaLimit): number | null => {
+    const value: unknown = Reflect.get(Object(stored), limit)
+    if (value !== null && typeof value !== 'number') throw new Error(`a stored quota has no ${limit}`)
+    return value
+  }
+  return { clusters: read('clusters'), cpus: read('cpus'), memory_gib: read('memory_gib') }
+}
+
+export function formatQuota({ clusters, cpus, memory_gib }: Quota): string {
+  return JSON.stringify({ clusters, cpus, memory_gib })
+}
+
 /** To the millionth: 0.1 + 0.2 must fit a quota of 0.3, and what was added must come off again to zero. */
 function exact(amount: number): number {
   return Math.round(amount * 1e6) / 1e6

@@ -7,7 +7,7 @@ import { insertFirstEvents } from '../database/events.ts'
 import type { Outcome } from '../database/group.ts'
 import { insertIdempotencyKeys, selectIdempotencyKeys, type IdempotencyRow } from '../database/idempotency.ts'
 import type { Tables } from '../database/tables.ts'
-import { lockUse, updateUse } from '../database/users.ts'
+import { lockAllowances, updateUse, type Allowance } from '../database/users.ts'
 import type { ClusterReason, ClusterRequest } from '../domain/cluster.ts'
 import { IdempotencyConflict, NotAuthenticated, QuotaExceeded, USER_DISABLED } from '../domain/errors.ts'
 import { IDEMPOTENCY_KEY_HOURS } from '../domain/limits.ts'
@@ -69,13 +69,14 @@ export class Creations {
   ): Promise<Outcome<CreatedCluster>[]> {
     const { dialect } = this.#database
     const now = this.#clock()
-    const uses = await lockUse(
+    const allowances = await lockAllowances(
       trx,
       dialect,
       creations.map(({ user }) => user.id),
     )
     const earlier = await this.#findEarlierAnswers(trx, creations, now)
-    const decisions = decideCreations(creations, uses, earlier, this.#quota)
+    const uses = new Map([...allowances].map(([id, { used }]) => [id, used]))
+    const decisions = decideCreations(creations, { allowances, uses }, earlier, this.#quota)
     const accepted = decisions.flatMap(decision => ('accepted' in decision ? [decision.accepted] : []))
     const created = await this.#insertAll(trx, accepted, uses, toTimestamp(now))
 
@@ -151,10 +152,10 @@ type Decision =
   /** Another request of the same group has the same key. */
   | { readonly sameKeyAs: Creation; readonly conflict: boolean }
 
-/** Decides each in order of arrival, and adds what it accepts to `uses`. */
+/** Decides each in order of arrival, and adds what it accepts to `uses`. `quota` is that of users without their own. */
 function decideCreations(
   creations: readonly Creation[],
-  uses: Map<number, Use>,
+  { allowances, uses }: { allowances: ReadonlyMap<number, Allowance>; uses: Map<number, Use> },
   earlier: EarlierAnswers,
   quota: Quota,
 ): Decision[] {
@@ -176,7 +177,7 @@ function decideCreations(
     const used = uses.get(user.id)
     if (used === undefined) return { refusal: new NotAuthenticated(USER_DISABLED) }
     const requested = useOf(request)
-    const refusal = findQuotaRefusal(quota, used, requested)
+    const refusal = findQuotaRefusal(allowances.get(user.id)?.quota ?? quota, used, requested)
     if (refusal !== undefined) return { refusal: new QuotaExceeded(refusal) }
     uses.set(user.id, addUse(used, requested))
     if (key !== undefined) acceptedByKey.set(key, creation)

@@ -6,12 +6,13 @@ import {
   moveCluster,
   updateNameAndWorkers,
 } from '../database/cluster-lifecycle.ts'
-import { deleteCluster, findVisibleCluster } from '../database/clusters.ts'
+import { deleteCluster, findCreatorId, findVisibleCluster } from '../database/clusters.ts'
 import { takeNumbers } from '../database/counters.ts'
+import { insertAuditEntry } from '../database/audit.ts'
 import type { Database } from '../database/database.ts'
 import { insertEvents } from '../database/events.ts'
 import type { Tables } from '../database/tables.ts'
-import { lockUse, updateUse } from '../database/users.ts'
+import { lockAllowances, lockUseOfAll, updateUse } from '../database/users.ts'
 import { isLive, mayFollow, type Cluster, type ClusterStatus } from '../domain/cluster.ts'
 import {
   ClusterEnded,
@@ -27,7 +28,7 @@ import { toTimestamp, type Clock } from '../lib/clock.ts'
 import { NO_SUCH_CLUSTER } from './clusters.ts'
 import type { Offer } from './offer.ts'
 
-const REASON = 'stopped_by_user'
+type StopReason = 'stopped_by_user' | 'stopped_by_administrator'
 
 /** What a creator wants to be different; what is absent stays. */
 export interface ClusterChanges {
@@ -40,6 +41,7 @@ interface Locked {
   readonly trx: Transaction<Tables>
   readonly cluster: Cluster
   readonly used: Use
+  readonly quota: Quota
 }
 
 /** What creators do with clusters they have: stop, delete, grow, shrink and rename them. */
@@ -61,7 +63,7 @@ export class Lifecycle {
     return this.#change(user, id, async locked => {
       const { trx, cluster } = locked
       const hadEnded = !isLive(cluster.status)
-      if (!hadEnded && cluster.status !== 'stopping') await this.#end(locked)
+      if (!hadEnded && cluster.status !== 'stopping') await this.#end(locked, 'stopped_by_user')
       return { json: await readClusterJson(trx, this.#database.dialect, id), hadEnded }
     })
   }
@@ -73,7 +75,8 @@ export class Lifecycle {
   delete(user: User, id: number): Promise<ClusterJson | undefined> {
     return this.#change(user, id, async locked => {
       const { trx, cluster } = locked
-      const isStopping = cluster.status === 'stopping' || (await this.#end(locked)) === 'stopping'
+      const isStopping =
+        cluster.status === 'stopping' || (await this.#end(locked, 'stopped_by_user')) === 'stopping'
       if (!isStopping) {
         await deleteCluster(trx, id)
         return undefined
@@ -103,7 +106,7 @@ export class Lifecycle {
     })
   }
 
-  #checkSize({ cluster, used }: Locked, workers: number): void {
+  #checkSize({ cluster, used, quota }: Locked, workers: number): void {
     if (!isLive(cluster.status) || cluster.status === 'stopping') throw new ClusterEnded(cluster.status)
     // Getting smaller helps everybody, whatever the rules are by now.
     if (workers <= cluster.workers) return
@@ -115,41 +118,67 @@ export class Lifecycle {
     if (messages.length > 0) throw new InvalidRequest({ workers: messages })
     const more = subtractUse(useOf({ ...cluster, workers }), useOf(cluster))
     // It is no further cluster, also where there are too many already.
-    const refusal = findQuotaRefusal({ ...this.#quota, clusters: null }, used, more)
+    const refusal = findQuotaRefusal({ ...quota, clusters: null }, used, more)
     if (refusal !== undefined) throw new QuotaExceeded(refusal)
+  }
+
+  /**
+   * Asks the cluster of somebody else to end, for an administrator, who learns how it stands and nothing of what is
+   * in it; the act is in the audit.
+   */
+  async stopOfOther(administrator: User, id: number): Promise<{ status: ClusterStatus; hadEnded: boolean }> {
+    const { dialect, reads } = this.#database
+    const creatorId = await findCreatorId(reads, id)
+    if (creatorId === undefined) throw new NotFound(NO_SUCH_CLUSTER)
+    const stopped = await this.#database.transaction(async trx => {
+      const used = (await lockUseOfAll(trx, dialect, [creatorId])).get(creatorId)
+      const cluster = await findVisibleCluster(trx, dialect, creatorId, id)
+      if (cluster === undefined || used === undefined) throw new NotFound(NO_SUCH_CLUSTER)
+      const hadEnded = !isLive(cluster.status)
+      if (hadEnded || cluster.status === 'stopping') return { status: cluster.status, hadEnded }
+      const status = await this.#end({ trx, cluster, used }, 'stopped_by_administrator')
+      const at = toTimestamp(this.#clock())
+      const act = { at, administratorId: administrator.id, action: 'stop_cluster' as const }
+      await insertAuditEntry(trx, dialect, { ...act, userId: creatorId, clusterId: id, details: null })
+      return { status, hadEnded }
+    })
+    this.#database.announceChange()
+    return stopped
   }
 
   /** Locks users before clusters before counters, as every transaction does. */
   async #change<Result>(user: User, id: number, work: (locked: Locked) => Promise<Result>): Promise<Result> {
     const { dialect } = this.#database
     const result = await this.#database.transaction(async trx => {
-      const uses = await lockUse(trx, dialect, [user.id])
-      const used = uses.get(user.id)
-      if (used === undefined) throw new NotAuthenticated(USER_DISABLED)
+      const allowance = (await lockAllowances(trx, dialect, [user.id])).get(user.id)
+      if (allowance === undefined) throw new NotAuthenticated(USER_DISABLED)
       const cluster = await findVisibleCluster(trx, dialect, user.id, id)
       if (cluster === undefined) throw new NotFound(NO_SUCH_CLUSTER)
-      return await work({ trx, cluster, used })
+      return await work({ trx, cluster, used: allowance.used, quota: allowance.quota ?? this.#quota })
     })
     this.#database.announceChange()
     return result
   }
 
   /** Moves a live cluster as far to its end as can be done here; tells which status it has then. */
-  async #end({ trx, cluster, used }: Locked): Promise<ClusterStatus> {
+  async #end(
+    { trx, cluster, used }: Pick<Locked, 'trx' | 'cluster' | 'used'>,
+    reason: StopReason,
+  ): Promise<ClusterStatus> {
     if (!isLive(cluster.status)) return cluster.status
     const { dialect } = this.#database
     const to = (await hasUnendedWorker(trx, cluster.id)) ? 'stopping' : 'stopped'
     if (!mayFollow(cluster.status, to)) throw new Error(`${cluster.status} must not become ${to}`)
     const at = toTimestamp(this.#clock())
     const endedAt = to === 'stopped' ? at : null
-    await moveCluster(trx, { id: cluster.id, from: cluster.status, to, reason: REASON, endedAt })
+    await moveCluster(trx, { id: cluster.id, from: cluster.status, to, reason, endedAt })
     // What is still to be ended counts until it is gone.
     if (to === 'stopped') {
       const left = subtractUse(used, useOf(cluster))
       await updateUse(trx, dialect, new Map([[cluster.creatorId, left]]))
     }
     const { events: eventId } = await takeNumbers(trx, dialect, { events: 1 })
-    const event = { at, status: to, reason: REASON, message: null } as const
+    const event = { at, status: to, reason, message: null } as const
     await insertEvents.run(trx, dialect, [
       { id: eventId, cluster_id: cluster.id, creator_id: cluster.creatorId, ...event },
     ])

@@ -5,9 +5,11 @@ import {
   getClusterUsage,
   getUserUsage,
   listClusterUsage,
+  listUserUsage,
   type ClusterUsage,
   type Period,
   type Usage as Hours,
+  type UserUsage,
 } from '../database/usage.ts'
 import { NotFound } from '../domain/errors.ts'
 import { costOf, type Cost, type Price } from '../domain/price.ts'
@@ -60,6 +62,14 @@ export class Usage {
       memoryBytes: highest(samples.map(({ memoryBytes }) => memoryBytes)),
     }
     return { ...hours, cost: costOf(this.#price, hours), requested: useOf(size), peak, samples }
+  }
+
+  /** Of everybody, for administrators. `month` as in {@link ofMonth}. */
+  async ofAllUsers(month?: string): Promise<{ month: string; users: readonly Priced<UserUsage>[] }> {
+    const { reads, dialect } = this.#database
+    const { name, period } = monthOf(this.#clock(), month)
+    const users = await listUserUsage(reads, dialect, period)
+    return { month: name, users: users.map(user => ({ ...user, cost: costOf(this.#price, user) })) }
   }
 
   /** `month` as `2026-11`, in UTC; this one without it. */

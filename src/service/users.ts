@@ -11,6 +11,7 @@ import {
   type Account,
 } from '../database/users.ts'
 import { NotFound, OperatorError } from '../domain/errors.ts'
+import type { Quota } from '../domain/quota.ts'
 import { MAX_PASSWORD_LENGTH, MAX_USERNAME_LENGTH, MIN_PASSWORD_LENGTH } from '../domain/limits.ts'
 import { SAMPLE_PASSWORD, type User, type UserWithUse } from '../domain/user.ts'
 import { toTimestamp, type Clock } from '../lib/clock.ts'
@@ -26,7 +27,8 @@ export class Users {
     this.#clock = clock
   }
 
-  async getWithUse(user: User): Promise<UserWithUse> {
+  /** `quota` is the user's own, `null` when it is what everybody has. */
+  async getWithUse(user: User): Promise<UserWithUse & { readonly quota: Quota | null }> {
     const found = await findUserWithUse(this.#database.reads, user.id)
     if (found === undefined) throw new NotFound('There is no such user.')
     return found

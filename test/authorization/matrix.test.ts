@@ -17,7 +17,7 @@ interface Thing {
 interface Row {
   readonly path: (made: Thing) => string
   /** Made by alice anew for each call. */
-  readonly make?: 'cluster' | 'token'
+  readonly make?: 'cluster' | 'token' | 'user'
   readonly body?: (caller: Caller) => unknown
   readonly headers?: () => Record<string, string>
   readonly statuses: Readonly<Record<CallerName, number>>
@@ -32,6 +32,7 @@ const tokenOnly = (betty: number, alice: number, administrator: number): Row['st
   expiredToken: 401,
   ...{ betty, alice, administrator },
 })
+const administratorsOnly = (status: number) => tokenOnly(403, 403, status)
 const open = (status: number): Row['statuses'] => ({
   ...{ nobody: status, badToken: status, expiredToken: status },
   ...{ betty: status, alice: status, administrator: status },
@@ -82,6 +83,32 @@ const MATRIX: Readonly<Record<string, Row>> = {
   },
   getUsage: { path: at('/usage'), statuses: tokenOnly(200, 200, 200) },
   getMe: { path: at('/users/me'), statuses: tokenOnly(200, 200, 200) },
+  listUsers: { path: at('/admin/users'), statuses: administratorsOnly(200) },
+  updateUser: {
+    make: 'user',
+    path: ({ id }) => `/admin/users/${id}`,
+    body: () => ({ quota: null }),
+    statuses: administratorsOnly(200),
+  },
+  disableUser: {
+    make: 'user',
+    path: ({ id }) => `/admin/users/${id}/disable`,
+    statuses: administratorsOnly(200),
+  },
+  enableUser: {
+    make: 'user',
+    path: ({ id }) => `/admin/users/${id}/enable`,
+    statuses: administratorsOnly(200),
+  },
+  listAllClusters: { path: at('/admin/clusters'), statuses: administratorsOnly(200) },
+  stopAnyCluster: {
+    make: 'cluster',
+    path: ({ id }) => `/admin/clusters/${id}/stop`,
+    statuses: administratorsOnly(202),
+  },
+  getEngine: { path: at('/admin/engine'), statuses: administratorsOnly(200) },
+  getAllUsage: { path: at('/admin/usage'), statuses: administratorsOnly(200) },
+  listAudit: { path: at('/admin/audit'), statuses: administratorsOnly(200) },
   getMetrics: { path: at('/metrics'), statuses: tokenOnly(200, 200, 200) },
   logout: { path: at('/token/logout'), statuses: tokenOnly(204, 204, 204) },
   endSession: { path: at('/session'), statuses: tokenOnly(204, 204, 204) },
@@ -170,6 +197,7 @@ async function freshCaller(name: CallerName): Promise<Caller> {
 async function make(kind: Row['make']): Promise<Thing> {
   if (kind === undefined) return { id: 0 }
   if (kind === 'cluster') return await alice.createCluster()
+  if (kind === 'user') return await server.user()
   return (await alice.post('/tokens', { name: 'made' })).body as Thing
 }
 
@@ -188,7 +216,9 @@ describe.each(operations)('$id ($method $path)', ({ method, id, access }) => {
   })
 
   test('the row agrees with operations.txt on whether it is open', () => {
-    expect(rowOf(id).statuses.nobody === 401).toBe(access === 'token')
+    const { nobody, alice: creator } = rowOf(id).statuses
+    expect(nobody === 401).toBe(access !== 'open')
+    expect(creator === 403).toBe(access === 'administrator')
   })
 })
 
@@ -225,7 +255,7 @@ describe.each(operations)('with alice’s session: $id ($method $path)', ({ meth
   })
 })
 
-test.each(operations.filter(({ access }) => access === 'token'))(
+test.each(operations.filter(({ access }) => access !== 'open'))(
   'no cookie opens $id ($method $path)',
   async ({ method, id }) => {
     const row = rowOf(id)

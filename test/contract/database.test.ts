@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { sql, type Insertable, type Kysely } from 'kysely'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
+import { MIGRATION_NAMES } from '../../src/database/migrations/index.ts'
 import { openDatabase, type DatabaseLocation } from '../../src/database/open.ts'
 import type { Tables } from '../../src/database/tables.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -180,7 +181,7 @@ const REFUSED = /constraint/i
 
 test('there is one row of counters, and no second', async () => {
   const second = (id: number | null) =>
-    database.transaction(trx => sql`insert into counters values (${id}, 0, 0, 0, 0)`.execute(trx))
+    database.transaction(trx => sql`insert into counters values (${id}, 0, 0, 0, 0, 0)`.execute(trx))
   await expect(second(1)).rejects.toThrow(REFUSED)
   await expect(second(2)).rejects.toThrow(REFUSED)
   await expect(second(null)).rejects.toThrow(REFUSED)
@@ -224,7 +225,7 @@ test('opening a database a second time changes nothing', async () => {
   const first = await openDatabase(location)
   const before = await describeDatabase(first.reads)
   expect(before).toMatchObject({
-    migrations: [{ name: '0001-initial' }, { name: '0002-workers' }],
+    migrations: MIGRATION_NAMES.map(name => ({ name })),
     counters: [{ id: 1, last_user_id: 0 }],
   })
   const second = await openDatabase(location)

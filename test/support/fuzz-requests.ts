@@ -43,6 +43,7 @@ const BODIES: Readonly<Record<string, object>> = {
   createToken: { name: 'x' },
   updateCluster: { name: 'x' },
   login: { username: 'alice', password: 'hunter2' },
+  startSession: { username: 'alice', password: 'hunter2' },
 }
 
 function bodyOf({ id, operation }: FuzzedOperation): Body | undefined {
@@ -171,7 +172,7 @@ export function fuzzRequest(
   const path = operation.path.replace(/\{[^}]+\}/, () => name()) + (random.chance(0.2) ? '/' : '')
   const raw = fuzzBody(random, operation, creator)
   // Else no login would come as far as its user name and password.
-  const csrf = operation.id === 'login' && random.chance(0.7) ? CSRF_HEADERS : {}
+  const csrf = ['login', 'startSession'].includes(operation.id) && random.chance(0.7) ? CSRF_HEADERS : {}
   return {
     method: random.chance(0.93) ? operation.method : random.pick(METHODS),
     path: path + fuzzQuery(random, operation),

@@ -12,10 +12,7 @@ export function addRuntimeRoutes(app: FastifyInstance, { offer }: { offer: Offer
 function toOfferBody({ engine, facts, runtimes }: Offer) {
   return {
     engine,
-    largest_worker: {
-      cpus: Math.min(MAX_CPUS, facts?.largestWorker.cpus ?? MAX_CPUS),
-      memory: Math.min(MAX_MEMORY_GIB, facts?.largestWorker.memory ?? MAX_MEMORY_GIB),
-    },
+    largest_worker: toLargestWorker(facts?.largestWorker ?? { cpus: MAX_CPUS, memory: MAX_MEMORY_GIB }),
     capacity: facts?.capacity === undefined ? null : toBounds(facts.capacity),
     enforced: facts === undefined ? null : { cpus: facts.enforced.cpus, memory: facts.enforced.memory },
     runtimes: [...runtimes.values()].map(({ name, description, command, scheduler, idleness }) => {
@@ -31,6 +28,11 @@ function toOfferBody({ engine, facts, runtimes }: Offer) {
       }
     }),
   }
+}
+
+/** What the API allows, where the engine allows more. */
+export function toLargestWorker({ cpus, memory }: { cpus: number; memory: number }) {
+  return { cpus: Math.min(MAX_CPUS, cpus), memory: Math.min(MAX_MEMORY_GIB, memory) }
 }
 
 /** JSON has no infinity. */

@@ -51,7 +51,7 @@ interface Hours {
   readonly cost: Cost | null
 }
 
-function toHoursBody({ coreHours, gibHours, usedCoreHours, cost }: Hours) {
+export function toHoursBody({ coreHours, gibHours, usedCoreHours, cost }: Hours) {
   return { core_hours: coreHours, gib_hours: gibHours, used_core_hours: usedCoreHours, cost }
 }
 

@@ -5,7 +5,7 @@ const hours = (description: string) => Type.Number({ minimum: 0, description })
 const amountOrNull = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], minimum: 0, description })
 
-const hoursFields = {
+export const hoursFields = {
   core_hours: hours('CPUs of the workers, times the hours they had a place, used or not.'),
   gib_hours: hours('GiB of the workers, times those hours.'),
   used_core_hours: amountOrNull(
@@ -19,7 +19,7 @@ const hoursFields = {
     description: 'By the prices that the operator has set; `null` without any.',
   }),
 }
-const hoursExample = {
+export const hoursExample = {
   core_hours: 32,
   gib_hours: 64,
   used_core_hours: 4.2,
@@ -83,6 +83,19 @@ const monthSchema = Type.Object(
   { title: 'MonthUsage', additionalProperties: false },
 )
 
+export const monthQuery = Type.Object(
+  {
+    month: Type.Optional(
+      Type.String({
+        pattern: '^\\d{4}-(0[1-9]|1[0-2])$',
+        description: 'In UTC; this month without it.',
+        'x-error': 'must be a month such as 2026-11',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const getClusterUsage = {
   id: 'getClusterUsage',
   method: 'GET',
@@ -111,18 +124,7 @@ export const getUsage = {
   summary: 'Look up what your clusters took in a month',
   description: 'Deleted clusters count as well.',
   tag: 'usage',
-  query: Type.Object(
-    {
-      month: Type.Optional(
-        Type.String({
-          pattern: '^\\d{4}-(0[1-9]|1[0-2])$',
-          description: 'In UTC; this month without it.',
-          'x-error': 'must be a month such as 2026-11',
-        }),
-      ),
-    },
-    { additionalProperties: false },
-  ),
+  query: monthQuery,
   answers: {
     200: {
       description: 'Your usage',

@@ -3,6 +3,7 @@ import type { Dialect } from '../dialect.ts'
 import { up as initial } from './0001-initial.ts'
 import { up as workers } from './0002-workers.ts'
 import { up as usage } from './0003-usage.ts'
+import { up as administration } from './0004-administration.ts'
 
 type Up = (db: Kysely<unknown>, dialect: Dialect) => Promise<void>
 
@@ -11,6 +12,7 @@ const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0001-initial': initial,
   '0002-workers': workers,
   '0003-usage': usage,
+  '0004-administration': administration,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

@@ -27,8 +27,21 @@ const options = {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
   },
 }
+// What others import: it runs in Node and in a browser, and needs nothing else.
+const client = {
+  absWorkingDir: root,
+  entryPoints: { client: 'src/client/index.ts' },
+  outdir,
+  bundle: true,
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  format: 'esm',
+  target: ['node20.19', 'es2022'],
+  sourcemap: true,
+  logLevel: 'warning',
+}
 try {
-  await build(options)
+  await Promise.all([build(options), build(client)])
   // A shell reads it, so it cannot be in the bundle.
   copyFileSync(join(root, 'src', 'launchers', 'local', 'keeper.sh'), join(outdir, 'keeper.sh'))
 } catch {

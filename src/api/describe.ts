@@ -2,7 +2,7 @@ import { createLog } from '../lib/log.ts'
 import { Metrics } from '../lib/metrics.ts'
 import { systemClock } from '../lib/clock.ts'
 import { createApp, type AppOptions } from './app.ts'
-import { listOperations } from './openapi.ts'
+import { describeRoutes, listOperations } from './openapi.ts'
 import { renderProblemList } from './problem-page.ts'
 
 /** The API in words, without a server behind it: what is generated from the code and committed. */
@@ -19,7 +19,7 @@ export async function describeApi(): Promise<{ openApi: string; operations: stri
     tls: undefined,
   })
   await app.ready()
-  const document = app.swagger()
+  const document = describeRoutes(app)
   await app.close()
   return {
     openApi: `${JSON.stringify(document, null, 2)}\n`,

@@ -2,11 +2,12 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { NotFound } from '../domain/errors.ts'
+import { nameSchemas } from './name-schemas.ts'
 import { sendProblem } from './problem.ts'
 import { PAGE_HEADERS } from './security.ts'
 import { SESSION_COOKIE } from './session.ts'
 
-/** Collects the routes that are added from now on; `app.swagger()` then gives the document. */
+/** Collects the routes that are added from now on; {@link describeRoutes} then gives the document. */
 export async function collectOpenApi(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -54,6 +55,11 @@ export async function collectOpenApi(app: FastifyInstance, version: string): Pro
       },
     },
   })
+}
+
+/** The OpenAPI document of all routes. */
+export function describeRoutes(app: FastifyInstance) {
+  return nameSchemas(app.swagger())
 }
 
 // The hash is that of the one style that Swagger UI writes into the page; a new version may need another.

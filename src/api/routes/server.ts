@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { NotFound } from '../../domain/errors.ts'
 import type { Metrics } from '../../lib/metrics.ts'
+import { describeRoutes } from '../openapi.ts'
 import { addOperation } from '../operation.ts'
 import { isProblemName } from '../problems.ts'
 import { renderProblemPage } from '../problem-page.ts'
@@ -25,7 +26,7 @@ export function addServerRoutes(
   // Made at the first question: it takes longer than the rest of a start.
   let document: string | undefined
   addOperation(app, getOpenApi, ({ reply }) => {
-    document ??= JSON.stringify(app.swagger())
+    document ??= JSON.stringify(describeRoutes(app))
     return Promise.resolve(reply.header('content-type', 'application/json; charset=utf-8').send(document))
   })
 

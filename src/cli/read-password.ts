@@ -13,6 +13,27 @@ export async function readNewPassword(username: string): Promise<string> {
   return password
 }
 
+/** The password of a login: asked for once, else the first line of standard input. */
+export async function askForPassword(username: string): Promise<string> {
+  return process.stdin.isTTY ? await ask(`Password of ${username}: `) : await readFirstLine()
+}
+
+/** Something that may be seen while it is typed. Throws where nobody can be asked. */
+export async function askFor(question: string): Promise<string> {
+  if (!process.stdin.isTTY)
+    throw new OperatorError('There is no terminal to ask for the user name: add --username.')
+  const readline = createInterface({ input: process.stdin, output: process.stderr })
+  return await new Promise((resolve, reject) => {
+    readline.question(question, answer => {
+      resolve(answer)
+      readline.close()
+    })
+    readline.once('close', () => {
+      reject(new OperatorError('Nothing was changed.'))
+    })
+  })
+}
+
 async function readFirstLine(): Promise<string> {
   for await (const line of createInterface({ input: process.stdin })) return line
   throw new OperatorError('There is no password on standard input.')

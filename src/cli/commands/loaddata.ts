@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { operate, readFixture } from '../../operate.ts'
-import { say } from '../output.ts'
+import { count, say } from '../output.ts'
 
 export function addLoadDataCommand(program: Command): void {
   program
@@ -11,6 +10,7 @@ export function addLoadDataCommand(program: Command): void {
 }
 
 async function run(file: string): Promise<void> {
+  const { operate, readFixture } = await import('../../operate.ts')
   // Before a database is made for it.
   const text = readFixture(file)
   const { users, clusters, notes } = await operate(process.env, say, operator =>
@@ -18,8 +18,4 @@ async function run(file: string): Promise<void> {
   )
   say(`Loaded ${count(users, 'user')} and ${count(clusters, 'cluster')} from ${file}.`)
   for (const note of notes) say(`- ${note}`)
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
-import { loadConfig } from '../../config.ts'
 import { SAMPLE_PASSWORD, SAMPLE_USERNAMES } from '../../domain/user.ts'
-import { serve, type GoingOn } from '../../serve.ts'
+import type { GoingOn } from '../../serve.ts'
+import { count } from '../output.ts'
 
 export function addServeCommand(program: Command): void {
   program
@@ -17,6 +17,9 @@ export function addServeCommand(program: Command): void {
 
 /** Resolves when the server has stopped. */
 async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
+  // Loading the server takes longer than most other commands.
+  const { loadConfig } = await import('../../config.ts')
+  const { serve } = await import('../../serve.ts')
   const server = await serve(loadConfig(process.env), { sampleUsers })
   const logins =
     server.sampleLogins.length > 0
@@ -45,10 +48,6 @@ function describeGoingOn(goingOn: GoingOn | undefined): string {
   }
   const { clusters, workers } = goingOn
   return `${count(clusters, 'cluster goes', 'clusters go')} on running without the server, with ${count(workers, 'worker', 'workers')}`
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`
 }
 
 function waitForSignal(): Promise<void> {

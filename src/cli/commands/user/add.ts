@@ -1,8 +1,8 @@
-import { checkUsername, operate } from '../../../operate.ts'
 import { say } from '../../output.ts'
 import { readNewPassword } from '../../read-password.ts'
 
 export async function addUser(username: string, options: { isAdministrator: boolean }): Promise<void> {
+  const { checkUsername, operate } = await import('../../../operate.ts')
   checkUsername(username)
   const password = await readNewPassword(username)
   await operate(process.env, say, ({ users, passwords }) =>

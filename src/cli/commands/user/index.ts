@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { operate } from '../../../operate.ts'
 import { say } from '../../output.ts'
 import { addUser } from './add.ts'
 import { listUsers } from './list.ts'
@@ -26,6 +25,7 @@ export function addUserCommands(program: Command): void {
     .description('Disable a user: no login, and every token is dead at once.')
     .argument('<name>')
     .action(async (name: string) => {
+      const { operate } = await import('../../../operate.ts')
       await operate(process.env, say, ({ users }) => users.disable(name))
       say(`${name} is disabled.`)
     })
@@ -34,6 +34,7 @@ export function addUserCommands(program: Command): void {
     .description('Enable a disabled user again.')
     .argument('<name>')
     .action(async (name: string) => {
+      const { operate } = await import('../../../operate.ts')
       await operate(process.env, say, ({ users }) => users.enable(name))
       say(`${name} is enabled.`)
     })

@@ -1,7 +1,7 @@
-import { operate } from '../../../operate.ts'
 import { formatTable, say } from '../../output.ts'
 
 export async function listUsers({ json }: { json: boolean }): Promise<void> {
+  const { operate } = await import('../../../operate.ts')
   const accounts = await operate(process.env, say, ({ users }) => users.list())
   const rows = accounts.map(({ id, username, isAdministrator, disabledAt, createdAt }) => ({
     id,

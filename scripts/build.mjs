@@ -2,6 +2,7 @@
 import { copyFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { buildDashboard } from './build-dashboard.mjs'
 import { root } from './prepare.mjs'
 
 const outdir = join(root, 'dist')
@@ -21,7 +22,7 @@ const options = {
   sourcemap: true,
   logLevel: 'warning',
   // They bring files of their own: native code, and the files of a page.
-  external: ['@node-rs/argon2', '@photostructure/sqlite', '@fastify/swagger-ui'],
+  external: ['@node-rs/argon2', '@photostructure/sqlite', '@fastify/static', '@fastify/swagger-ui'],
   // Bundled CommonJS calls it for Node's own modules.
   banner: {
     js: "import { createRequire as createBundleRequire } from 'node:module'; const require = createBundleRequire(import.meta.url);",
@@ -41,7 +42,7 @@ const client = {
   logLevel: 'warning',
 }
 try {
-  await Promise.all([build(options), build(client)])
+  await Promise.all([build(options), build(client), buildDashboard(join(outdir, 'dashboard'))])
   // A shell reads it, so it cannot be in the bundle.
   copyFileSync(join(root, 'src', 'launchers', 'local', 'keeper.sh'), join(outdir, 'keeper.sh'))
 } catch {

@@ -34,7 +34,8 @@ function build() {
   const sources = listFiles(join(root, 'src')).filter(path => !path.endsWith('.test.ts'))
   bringUpToDate({
     stamp: join(root, 'dist', '.clusters-built'),
-    state: () => hash([...sources, join(root, 'scripts', 'build.mjs')]),
+    state: () =>
+      hash([...sources, ...['build.mjs', 'build-dashboard.mjs'].map(name => join(root, 'scripts', name))]),
     saying: 'Building ...',
     command: [process.execPath, join('scripts', 'build.mjs')],
   })

@@ -8,6 +8,10 @@ import { prepare, root } from './prepare.mjs'
 
 const CHECKS = [
   { name: 'types', run: () => runTool('typescript/bin/tsc', '--noEmit', '-p', '.', ...incremental()) },
+  {
+    name: 'types of the dashboard',
+    run: () => runTool('typescript/bin/tsc', '--noEmit', '-p', 'src/dashboard'),
+  },
   { name: 'lint', run: () => runTool('oxlint/bin/oxlint', '--type-aware', '--deny-warnings') },
   { name: 'format', run: () => runTool('prettier/bin/prettier.cjs', '--check', '.') },
   { name: 'layers', run: checkLayers },
@@ -95,6 +99,8 @@ async function checkLayers() {
 function checkClock() {
   const reads = /\bDate\.now\b|\bnew Date\(\s*\)|\bnew Date\b(?!\()/
   const found = listSources()
+    // In a browser there is no test that sets the time.
+    .filter(path => !path.startsWith(join('src', 'dashboard')))
     .filter(path => path !== join('src', 'lib', 'clock.ts') && !path.endsWith('.test.ts'))
     .flatMap(path => {
       const lines = readFileSync(join(root, path), 'utf8').split('\n')

@@ -25,6 +25,7 @@ import type { Waiting } from '../service/waiting.ts'
 import type { Workers } from '../service/workers.ts'
 import { authenticate } from './authenticate.ts'
 import { acceptJson } from './body.ts'
+import { addDashboard } from './dashboard.ts'
 import { createClientErrorHandler } from './client-error.ts'
 import { AllowedMethods } from './methods.ts'
 import { LongAnswers } from './long-answers.ts'
@@ -103,6 +104,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   await app.register(async scope => {
     addServerRoutes(scope, { checkReady })
     await addDocumentation(scope)
+    await scope.register(addDashboard)
     await scope.register((inner, _options, done) => {
       addLoginRoutes(inner, services)
       done()

@@ -38,7 +38,8 @@ export interface Page<Item> {
 }
 
 export interface LogsOptions {
-  readonly worker?: number
+  /** Its index, or the scheduler. */
+  readonly worker?: number | 'scheduler'
   readonly tail?: number
   readonly follow?: boolean
   readonly signal?: AbortSignal

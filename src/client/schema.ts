@@ -826,6 +826,15 @@ export interface components {
                 memory: boolean;
             } | null;
             runtimes: components["schemas"]["Runtime"][];
+            /** @description The most that any request may ask for. */
+            limits: {
+                cpus: number;
+                /** @description GiB. */
+                memory: number;
+                workers: number;
+                /** @description Of lifetime and idle timeout. */
+                duration_seconds: number;
+            };
         };
         /** Token */
         Token: {
@@ -3048,6 +3057,12 @@ export interface operations {
                      *       "enforced": {
                      *         "cpus": true,
                      *         "memory": true
+                     *       },
+                     *       "limits": {
+                     *         "cpus": 16,
+                     *         "memory": 128,
+                     *         "workers": 1000,
+                     *         "duration_seconds": 31536000
                      *       },
                      *       "runtimes": [
                      *         {

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { MAX_CPUS, MAX_MEMORY_GIB } from '../../domain/limits.ts'
+import { MAX_CPUS, MAX_DURATION_SECONDS, MAX_MEMORY_GIB, MAX_WORKERS } from '../../domain/limits.ts'
 import type { Offer } from '../../service/offer.ts'
 import { addOperation } from '../operation.ts'
 import { listRuntimes } from '../schemas/runtime.ts'
@@ -15,6 +15,12 @@ function toOfferBody({ engine, facts, runtimes }: Offer) {
     largest_worker: toLargestWorker(facts?.largestWorker ?? { cpus: MAX_CPUS, memory: MAX_MEMORY_GIB }),
     capacity: facts?.capacity === undefined ? null : toBounds(facts.capacity),
     enforced: facts === undefined ? null : { cpus: facts.enforced.cpus, memory: facts.enforced.memory },
+    limits: {
+      cpus: MAX_CPUS,
+      memory: MAX_MEMORY_GIB,
+      workers: MAX_WORKERS,
+      duration_seconds: MAX_DURATION_SECONDS,
+    },
     runtimes: [...runtimes.values()].map(({ name, description, command, scheduler, idleness }) => {
       const message = facts?.missingPrograms.get(name) ?? null
       return {

@@ -52,6 +52,15 @@ const offerSchema = Type.Object(
       'Whether a worker is really held to what it asked for. `null`: not known.',
     ),
     runtimes: Type.Array(runtimeSchema),
+    limits: Type.Object(
+      {
+        cpus: Type.Number(),
+        memory: Type.Number({ description: 'GiB.' }),
+        workers: Type.Integer(),
+        duration_seconds: Type.Integer({ description: 'Of lifetime and idle timeout.' }),
+      },
+      { additionalProperties: false, description: 'The most that any request may ask for.' },
+    ),
   },
   { title: 'Offer', additionalProperties: false },
 )
@@ -72,6 +81,7 @@ export const listRuntimes = {
         largest_worker: { cpus: 8, memory: 30 },
         capacity: { cpus: 8, memory: 30 },
         enforced: { cpus: true, memory: true },
+        limits: { cpus: 16, memory: 128, workers: 1000, duration_seconds: 31_536_000 },
         runtimes: [
           {
             name: 'idle',

@@ -6,7 +6,7 @@ import { parseWhole } from '../values.ts'
 
 interface Options {
   readonly follow: boolean
-  readonly worker?: number
+  readonly worker?: number | 'scheduler'
   readonly tail?: number
 }
 
@@ -17,9 +17,13 @@ export function addLogsCommand(program: Command): void {
     .description('Show what a worker of a cluster has printed, also after its end.')
     .argument('<cluster>', 'its id or name')
     .option('-f, --follow', 'and what it prints from now on, until it ends', false)
-    .option('-w, --worker <index>', 'which one (0)', parseWhole)
+    .option('-w, --worker <index>', 'which one (0), or scheduler', parseWorker)
     .option('-t, --tail <lines>', 'only the last lines', parseWhole)
     .action(showLogs)
+}
+
+function parseWorker(text: string): number | 'scheduler' {
+  return text === 'scheduler' ? text : parseWhole(text)
 }
 
 async function showLogs(typed: string, { follow, worker, tail }: Options): Promise<void> {

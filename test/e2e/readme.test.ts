@@ -28,7 +28,7 @@ function listBlocks(markdown: string): { readonly language: string; readonly tex
 }
 
 describe.skipIf(process.platform !== 'linux')('the first cluster of README.md', () => {
-  const blocks = ['A first cluster', 'Log out'].flatMap(heading =>
+  const blocks = ['A first cluster with curl', 'Log out'].flatMap(heading =>
     listBlocks(sectionOf(read('README.md'), heading)),
   )
   const scripts = blocks.filter((_, index) => index % 2 === 0)
@@ -53,6 +53,20 @@ describe.skipIf(process.platform !== 'linux')('the first cluster of README.md', 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout.split(`${mark}\n`).map(comparable)).toEqual(outputs.map(({ text }) => comparable(text)))
   })
+})
+
+test.skipIf(process.platform !== 'linux')('the command of README.md does what it says', async () => {
+  const [block] = listBlocks(sectionOf(read('README.md'), 'The command'))
+  const settings = { CLUSTERS_DATA_DIR: createFolder(), CLUSTERS_ENGINE: 'local' }
+  const server = await spawnServer(settings, { sampleUsers: true })
+  const env = { ...cleanEnvironment({}), HOME: createFolder(), CLUSTERS_URL: server.url }
+  const bash = spawn('bash', ['-ec', block?.text ?? ''], { cwd: ROOT, env })
+  bash.stdin.end('hunter2\n')
+  const { code, stdout, stderr } = await collect(bash)
+  await server.stop()
+  expect({ code, stderr }).toMatchObject({ code: 0 })
+  expect(stderr).toMatch(/logged in as alice[^]*1 running, 1 of 1 ready[^]*is stopping, stopped by user/)
+  expect(stdout).toMatch(/^1\nID +NAME[^]*\n1 +etl +running/)
 })
 
 describe.skipIf(!hasDask())('the Dask cluster of README.md', () => {

@@ -152,7 +152,6 @@ test.each([
   ['GET', '/clusters?limit=0&nonsense=1'],
   ['GET', '/metrics'],
   ['GET', '/nowhere'],
-  ['GET', '/'],
   ['PUT', '/clusters'],
   ['OPTIONS', '/clusters'],
   ['HEAD', '/clusters'],

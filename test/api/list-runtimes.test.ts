@@ -18,12 +18,21 @@ interface Body {
   readonly [field: string]: unknown
 }
 
+/** The most that any request may ask for, whatever the engine. */
+const LIMITS = { cpus: 16, memory: 128, workers: 1000, duration_seconds: 31_536_000 }
+
 test('without an engine the bounds of the API hold, and nothing is known to be missing', async () => {
   const answer = await alice.get('/runtimes/')
   expect(answer.status).toBe(200)
   const { runtimes, ...rest } = answer.body as Body
   const largest = { cpus: 16, memory: 128 }
-  expect(rest).toEqual({ engine: 'none', largest_worker: largest, capacity: null, enforced: null })
+  expect(rest).toEqual({
+    engine: 'none',
+    largest_worker: largest,
+    capacity: null,
+    enforced: null,
+    limits: LIMITS,
+  })
   expect(runtimes.map(({ name, available, message }) => [name, available, message])).toEqual([
     ['idle', true, null],
     ['command', true, null],
@@ -61,6 +70,7 @@ test('tells what the engine said of itself: the largest worker, what all share, 
       largest_worker: { cpus: 16, memory: 30 },
       capacity: { cpus: 64, memory: null },
       enforced: { cpus: true, memory: true },
+      limits: LIMITS,
     })
     expect(runtimes.filter(({ available }) => available !== true)).toMatchObject([
       { name: 'dask', available: false, message: 'install distributed' },

@@ -32,6 +32,7 @@ export function addChangeCommands(program: Command): void {
     .summary('stop and forget clusters')
     .description('Stop clusters and forget them: nobody can look them up or read their output any more.')
     .argument('<clusters...>', 'ids or names')
+    .option('--json', 'as JSON: null for each that is forgotten, and those that are ending', false)
     .action(deleteAll)
 }
 
@@ -60,11 +61,14 @@ async function stop(
   if (stopped.some(({ status }) => status === 'failed') && wait) throw new Exit(EXIT.clusterFailed)
 }
 
-async function deleteAll(typed: readonly string[]): Promise<void> {
+async function deleteAll(typed: readonly string[], { json }: { json: boolean }): Promise<void> {
   const client = connect()
+  const deleted = []
   for (const each of typed) {
     const id = await findClusterId(client, each)
     const ending = unwrap(await client.deleteCluster(id))
     say(ending === undefined ? `${id} is forgotten.` : `${id} is ending, and is forgotten then.`)
+    deleted.push(ending ?? null)
   }
+  if (json) printJson(deleted)
 }

@@ -1,13 +1,10 @@
 /** The dashboard for everybody: axe on every page, and what administrators see. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findBrowser } from '../support/browser.ts'
+import { findBrowserNeeds } from '../support/browser.ts'
 import { expectText, findBarriers, Site } from '../support/dashboard-page.ts'
 
-const found = await findBrowser()
-const missing = 'missing' in found ? found.missing : undefined
-// In CI a missing browser is no reason to skip: the start then fails and says what is missing.
-const isSkipped = (missing !== undefined && process.env['CI'] === undefined) || process.platform !== 'linux'
-const needs = isSkipped ? ` (needs Linux and a browser: ${missing})` : ''
+const { isSkipped: hasNoBrowser, needs } = await findBrowserNeeds()
+const isSkipped = hasNoBrowser || process.platform !== 'linux'
 
 let site: Site
 

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Browser } from 'playwright-core'
-import { findBrowser, startBrowser, watchPage } from '../support/browser.ts'
+import { findBrowserNeeds, startBrowser, watchPage } from '../support/browser.ts'
 import { openApi } from '../support/documented.ts'
 import { createFolder, spawnServer, type SpawnedServer } from '../support/spawn.ts'
 
-const found = await findBrowser()
-const missing = 'missing' in found ? found.missing : undefined
-// In CI a missing browser is no reason to skip: the start then fails and says what is missing.
-const isSkipped = missing !== undefined && process.env['CI'] === undefined
-const needs = isSkipped ? ` (needs a browser: ${missing})` : ''
+const { isSkipped, needs } = await findBrowserNeeds()
 
 let server: SpawnedServer
 let browser: Browser | undefined

@@ -108,3 +108,11 @@ export async function watchPage(context: BrowserContext, origin: string): Promis
     reportViolation(event.violatedDirective + ' ' + event.blockedURI))`)
   return { page, faults, requests }
 }
+
+/** Whether tests in a browser are skipped, and what their names say of it. */
+export async function findBrowserNeeds(): Promise<{ readonly isSkipped: boolean; readonly needs: string }> {
+  const found = await findBrowser()
+  // In CI a missing browser is no reason to skip: the start then fails and says what is missing.
+  const isSkipped = 'missing' in found && process.env['CI'] === undefined
+  return { isSkipped, needs: isSkipped ? ` (needs a browser: ${found.missing})` : '' }
+}

@@ -105,6 +105,7 @@ export class Reconciler {
     let failures = 0
     while (!this.#isStopped) {
       const startedAt = performance.now()
+      const cpuBefore = process.cpuUsage()
       this.#isWoken = false
       this.#engineMs = 0
       let nextAtMs: number | undefined
@@ -118,7 +119,9 @@ export class Reconciler {
         failures += 1
       }
       const ms = performance.now() - startedAt
-      const { restMs, waitMs } = pausesAfter({ ms, engineMs: this.#engineMs, failures })
+      const { user, system } = process.cpuUsage(cpuBefore)
+      const cpuMs = (user + system) / 1000
+      const { restMs, waitMs } = pausesAfter({ ms, engineMs: this.#engineMs, cpuMs, failures })
       await this.#rest(restMs)
       await this.#waitForWake(waitMs, nextAtMs)
     }

@@ -4,7 +4,7 @@ import { SECOND_MS } from '../lib/clock.ts'
 
 /** Without a change a pass is made so often, for what nobody announces. */
 const INTERVAL_MS = SECOND_MS
-/** Passes that nothing asked for take a hundredth of the time, all told, but are never further apart than this. */
+/** Passes that nothing asked for take a hundredth of a core, all told, but are never further apart than this. */
 const IDLE_REST = 99
 const LONGEST_INTERVAL_MS = 30 * SECOND_MS
 /** Passes that something asked for rest for half of what they took of this process, once that can be felt. */
@@ -17,6 +17,8 @@ export interface PassTimes {
   readonly ms: number
   /** What the calls to the engine took of that. */
   readonly engineMs: number
+  /** CPU time of the process meanwhile: collecting garbage goes on beside a pass, on other cores. */
+  readonly cpuMs: number
   /** Passes in a row that have failed, this one included. */
   readonly failures: number
 }
@@ -28,12 +30,12 @@ export interface Pauses {
   readonly waitMs: number
 }
 
-export function pausesAfter({ ms, engineMs, failures }: PassTimes): Pauses {
+export function pausesAfter({ ms, engineMs, cpuMs, failures }: PassTimes): Pauses {
   // How long it took until it failed tells what it waited for, and nothing of the next one.
   if (failures > 0) return { restMs: FAILED_REST_MS[failures - 1] ?? LONGEST_FAILED_REST_MS, waitMs: 0 }
   const ownMs = ms - engineMs
   return {
     restMs: ownMs > FELT_MS ? ownMs * BUSY_REST : 0,
-    waitMs: Math.max(INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, ms * IDLE_REST)),
+    waitMs: Math.max(INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, Math.max(ms, cpuMs) * IDLE_REST)),
   }
 }

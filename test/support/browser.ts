@@ -26,14 +26,14 @@ const FONTS = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fon
 <dir>FOLDER/fonts/fonts</dir><dir>/usr/share/fonts</dir><cachedir>FOLDER/fonts-cache</cachedir></fontconfig>
 `
 
-export type FoundBrowser =
+type FoundBrowser =
   { readonly executable: string; readonly env: Record<string, string> } | { readonly missing: string }
 
 /**
  * A real Chromium from npm, unpacked, or why there is none: no package for this platform, or shared libraries
  * of the system that are missing (on Debian the package libnss3 brings them all).
  */
-export async function findBrowser(): Promise<FoundBrowser> {
+async function findBrowser(): Promise<FoundBrowser> {
   const entry = findPackage()
   if (entry === undefined) return { missing: 'the package @sparticuz/chromium is not installed' }
   const { version } = JSON.parse(readFileSync(join(dirname(entry), '../../package.json'), 'utf8')) as {

@@ -47,14 +47,16 @@ function toMonthRows({ month, clusters, ...total }: MonthUsage): string[][] {
 }
 
 function atMost(amount: number | null, unit: string): string {
-  return amount === null ? 'the engine cannot tell, or not yet' : `${formatAmount(amount)} ${unit} at most`
+  return amount === null
+    ? 'how much was used is not known yet'
+    : `used ${formatAmount(amount)} ${unit} at most`
 }
 
 function describeClusterUsage(usage: ClusterUsage): string {
   const { requested, peak, core_hours: cores, gib_hours: gib, used_core_hours: used, cost } = usage
   const lines = [
-    `asked for ${requested.cpus} CPUs, used ${atMost(peak.cpus, 'CPUs')}`,
-    `asked for ${requested.memory_gib} GiB, used ${atMost(peak.memory_gib, 'GiB')}`,
+    `asked for ${requested.cpus} CPUs, ${atMost(peak.cpus, 'CPUs')}`,
+    `asked for ${requested.memory_gib} GiB, ${atMost(peak.memory_gib, 'GiB')}`,
     `${formatAmount(cores)} core-hours${used === null ? '' : `, of which ${formatAmount(used)} were used`}`,
     `${formatAmount(gib)} GiB-hours`,
     ...(cost === null ? [] : [`${formatAmount(cost.amount)} ${cost.currency}`]),

@@ -99,7 +99,8 @@ function CreateForm({ offer, me }: { offer: Offer; me: Me }) {
       <Summary draft={draft} me={me} offer={offer}>
         {runtime?.available === false ? (
           <Notice kind="warning">
-            {runtime.name} cannot run here yet. {runtime.message}
+            {runtime.name} cannot run here yet: beside it stands what it needs. A new setting is read when the
+            server is started again; what runs goes on meanwhile.
           </Notice>
         ) : null}
         {problem === undefined ? null : <Notice kind="danger">{problem.detail}</Notice>}

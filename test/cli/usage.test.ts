@@ -56,3 +56,24 @@ test('a wrong setting is refused by every command before it does anything', asyn
     expect(sentence).toContain('CLUSTERS_PORT')
   }
 })
+
+test('the help of what users do shows examples', async () => {
+  const commands = [
+    'create',
+    'list',
+    'show',
+    'watch',
+    'events',
+    'logs',
+    'scale',
+    'stop',
+    'delete',
+    'login',
+    'usage',
+  ]
+  const helps = await Promise.all(commands.map(command => run(command, '--help')))
+  for (const [index, { code, stdout }] of helps.entries()) {
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`Examples:\\n  clusters ${commands[index]}`))
+  }
+})

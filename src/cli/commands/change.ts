@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { unwrap } from '../../client/index.ts'
 import { connect } from '../account.ts'
 import { describeState } from '../describe-cluster.ts'
+import { examples } from '../examples.ts'
 import { EXIT, Exit } from '../exit.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { printJson, say } from '../output.ts'
@@ -17,6 +18,7 @@ export function addChangeCommands(program: Command): void {
     .argument('<cluster>', 'its id or name')
     .argument('<workers>', 'how many', parseWhole)
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('scale etl 8'))
     .action(scale)
   program
     .command('stop')
@@ -25,6 +27,7 @@ export function addChangeCommands(program: Command): void {
     .argument('<clusters...>', 'ids or names')
     .option('--wait', 'until nothing of them runs', false)
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('stop etl', 'stop 7 8 9 --wait'))
     .action(stop)
   program
     .command('delete')
@@ -33,6 +36,7 @@ export function addChangeCommands(program: Command): void {
     .description('Stop clusters and forget them: nobody can look them up or read their output any more.')
     .argument('<clusters...>', 'ids or names')
     .option('--json', 'as JSON: null for each that is forgotten, and those that are ending', false)
+    .addHelpText('after', examples('delete etl', 'delete 7 8 9'))
     .action(deleteAll)
 }
 

@@ -3,6 +3,7 @@ import { unwrap, type Client, type Cluster } from '../../client/index.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { connect } from '../account.ts'
 import { paintStatus } from '../describe-cluster.ts'
+import { examples } from '../examples.ts'
 import { count, formatTable, print, printJson, say } from '../output.ts'
 import { formatAge, parseStatus, parseWhole } from '../values.ts'
 
@@ -32,6 +33,7 @@ export function addListCommand(program: Command): void {
     .option('-n, --name <text>', 'only those whose name begins so')
     .option('-l, --limit <number>', 'at most so many', parseWhole, 100)
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('list', 'list --all --name etl', 'list --status failed --json'))
     .action(list)
 }
 

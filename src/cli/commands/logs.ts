@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { unwrap } from '../../client/index.ts'
 import { connect } from '../account.ts'
+import { examples } from '../examples.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { parseWhole } from '../values.ts'
 
@@ -19,6 +20,10 @@ export function addLogsCommand(program: Command): void {
     .option('-f, --follow', 'and what it prints from now on, until it ends', false)
     .option('-w, --worker <index>', 'which one (0), or scheduler', parseWorker)
     .option('-t, --tail <lines>', 'only the last lines', parseWhole)
+    .addHelpText(
+      'after',
+      examples('logs etl --follow', 'logs 7 --worker 3 --tail 100', 'logs 7 --worker scheduler'),
+    )
     .action(showLogs)
 }
 

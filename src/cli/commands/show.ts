@@ -3,6 +3,7 @@ import { unwrap, type Cluster, type Worker } from '../../client/index.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { connect } from '../account.ts'
 import { describeState } from '../describe-cluster.ts'
+import { examples } from '../examples.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { formatTable, paint, print, printJson } from '../output.ts'
 import { formatAge, formatDuration, formatTime } from '../values.ts'
@@ -14,6 +15,7 @@ export function addShowCommand(program: Command): void {
     .description('Show a cluster, why it is as it is, and its workers.')
     .argument('<cluster>', 'its id or name')
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('show 7', 'show etl --json'))
     .action(show)
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { unwrap, type ClusterUsage, type MonthUsage } from '../../client/index.ts'
 import { connect } from '../account.ts'
+import { examples } from '../examples.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { formatTable, print, printJson } from '../output.ts'
 import { formatAmount } from '../values.ts'
@@ -13,6 +14,7 @@ export function addUsageCommand(program: Command): void {
     .argument('[cluster]', 'its id or name')
     .option('--month <month>', 'such as 2026-11, in UTC; this one without it')
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('usage', 'usage --month 2026-11', 'usage etl --json'))
     .action(showUsage)
 }
 

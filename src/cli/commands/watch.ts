@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { unwrap, type Event, type Problem } from '../../client/index.ts'
 import { connect } from '../account.ts'
 import { paintStatus } from '../describe-cluster.ts'
+import { examples } from '../examples.ts'
 import { Exit, EXIT } from '../exit.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { formatTable, print, printJson, say } from '../output.ts'
@@ -14,6 +15,7 @@ export function addWatchCommands(program: Command): void {
     .description('Show what has happened to a cluster and what happens, until it ends. Fails when it fails.')
     .argument('<cluster>', 'its id or name')
     .option('--json', 'as JSON, a line for each event', false)
+    .addHelpText('after', examples('watch etl', 'watch 7 --json'))
     .action(watch)
   program
     .command('events')
@@ -23,6 +25,7 @@ export function addWatchCommands(program: Command): void {
     .option('-f, --follow', 'what happens from now on, until Ctrl-C', false)
     .option('-l, --limit <number>', 'at most so many', parseWhole, 50)
     .option('--json', 'as JSON; with --follow a line for each event', false)
+    .addHelpText('after', examples('events', 'events etl', 'events --follow --json'))
     .action(listOrFollow)
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { unwrap } from '../../../client/index.ts'
 import { addMs, SECOND_MS, systemClock } from '../../../lib/clock.ts'
 import { connect } from '../../account.ts'
+import { examples } from '../../examples.ts'
 import { formatTable, print, printJson, say } from '../../output.ts'
 import { formatTime, parseDuration, parseWhole } from '../../values.ts'
 
@@ -26,6 +27,7 @@ export function addTokenCommands(program: Command): void {
       parseDuration,
     )
     .option('--json', 'as JSON', false)
+    .addHelpText('after', examples('tokens create nightly --expires 90d', 'tokens create ci --json'))
     .action(create)
   tokens
     .command('delete')

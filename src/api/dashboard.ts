@@ -29,7 +29,7 @@ export async function addDashboard(app: FastifyInstance): Promise<void> {
     })
     return
   }
-  // Read once and compressed when it was built.
+  // Compressed when it was built.
   await app.register(fastifyStatic, {
     root: FOLDER,
     serve: false,

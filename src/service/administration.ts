@@ -15,10 +15,9 @@ import { InvalidRequest, NotFound } from '../domain/errors.ts'
 import { formatQuota, type Quota } from '../domain/quota.ts'
 import type { User } from '../domain/user.ts'
 import { toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
+import { NO_SUCH_USER } from './users.ts'
 
 export type { AdministeredCluster, AdministeredUser, AuditEntry }
-
-const NO_SUCH_USER = 'There is no such user.'
 
 interface Page {
   readonly before: number

@@ -20,6 +20,8 @@ import { randomText, sha256Hex } from '../lib/id.ts'
 
 export type { Token }
 
+export const NO_SUCH_TOKEN = 'There is no such token.'
+
 /** Tells scanners for leaked secrets, and our own log, what the text is. */
 const TOKEN_PREFIX = 'clu_'
 /** 256 bits, 43 characters. */
@@ -139,7 +141,7 @@ export class Tokens {
   /** Rejects with the same `NotFound` whether there is none or it is somebody else's. */
   async revoke(user: User, id: number): Promise<void> {
     const found = await this.#database.transaction(trx => deleteToken(trx, user.id, id))
-    if (!found) throw new NotFound('There is no such token.')
+    if (!found) throw new NotFound(NO_SUCH_TOKEN)
     this.#database.announceChange()
   }
 

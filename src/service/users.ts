@@ -17,6 +17,8 @@ import { SAMPLE_PASSWORD, type User, type UserWithUse } from '../domain/user.ts'
 import { toTimestamp, type Clock } from '../lib/clock.ts'
 import type { PasswordHasher } from '../lib/password.ts'
 
+export const NO_SUCH_USER = 'There is no such user.'
+
 /** Accounts: what a user sees of their own, and what an operator does on the server's machine. */
 export class Users {
   readonly #database: Database
@@ -30,7 +32,7 @@ export class Users {
   /** `quota` is the user's own, `null` when it is what everybody has. */
   async getWithUse(user: User): Promise<UserWithUse & { readonly quota: Quota | null }> {
     const found = await findUserWithUse(this.#database.reads, user.id)
-    if (found === undefined) throw new NotFound('There is no such user.')
+    if (found === undefined) throw new NotFound(NO_SUCH_USER)
     return found
   }
 

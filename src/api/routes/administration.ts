@@ -1,5 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { NotFound } from '../../domain/errors.ts'
+import type { FastifyInstance } from 'fastify'
 import { parseQuota, type Quota } from '../../domain/quota.ts'
 import type {
   AdministeredCluster,
@@ -10,9 +9,11 @@ import type {
 import type { EngineHealth } from '../../service/engine-health.ts'
 import type { Lifecycle } from '../../service/lifecycle.ts'
 import type { Usage } from '../../service/usage.ts'
+import { NO_SUCH_USER } from '../../service/users.ts'
 import { readClusterId } from '../cluster-id.ts'
 import { addOperation, identityOf, type Input } from '../operation.ts'
-import { formatNextLink, parseId, readPage, type Page } from '../paging.ts'
+import { formatNextLink, readPage, type Page } from '../paging.ts'
+import { readPathId } from '../path-id.ts'
 import {
   disableUser,
   enableUser,
@@ -57,13 +58,15 @@ function addUserRoutes(app: FastifyInstance, { administration, quota }: Services
     (await readPageOf(input, '/admin/users', page => administration.listUsers(page))).map(toUserBody),
   )
   addOperation(app, updateUser, async ({ body, request }) =>
-    toUserBody(await administration.setQuota(identityOf(request).user, readUserId(request), body.quota)),
+    toUserBody(
+      await administration.setQuota(identityOf(request).user, readPathId(request, NO_SUCH_USER), body.quota),
+    ),
   )
   addOperation(app, disableUser, async ({ request }) =>
-    toUserBody(await administration.disable(identityOf(request).user, readUserId(request))),
+    toUserBody(await administration.disable(identityOf(request).user, readPathId(request, NO_SUCH_USER))),
   )
   addOperation(app, enableUser, async ({ request }) =>
-    toUserBody(await administration.enable(identityOf(request).user, readUserId(request))),
+    toUserBody(await administration.enable(identityOf(request).user, readPathId(request, NO_SUCH_USER))),
   )
 }
 
@@ -146,11 +149,4 @@ function toHealthBody({ engine, home, problem, described, lastPass }: EngineHeal
 
 function toActBody({ id, at, administrator, action, user, clusterId, details }: AuditEntry) {
   return { id, at, administrator, action, user, cluster: clusterId, quota: parseQuota(details) }
-}
-
-function readUserId(request: FastifyRequest): number {
-  const { id } = request.params as { id: string }
-  const parsed = parseId(id)
-  if (parsed === undefined) throw new NotFound('There is no such user.')
-  return parsed
 }

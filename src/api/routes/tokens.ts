@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { NotFound } from '../../domain/errors.ts'
+import type { FastifyInstance } from 'fastify'
 import { toTimestamp, type Clock } from '../../lib/clock.ts'
-import type { Token, Tokens } from '../../service/tokens.ts'
+import { NO_SUCH_TOKEN, type Token, type Tokens } from '../../service/tokens.ts'
 import { addOperation, identityOf } from '../operation.ts'
-import { formatNextLink, parseId, readPage } from '../paging.ts'
+import { formatNextLink, readPage } from '../paging.ts'
+import { readPathId } from '../path-id.ts'
 import { createToken, deleteToken, listTokens } from '../schemas/token.ts'
 
 export function addTokenRoutes(
@@ -36,7 +36,7 @@ export function addTokenRoutes(
   )
 
   addOperation(app, deleteToken, async ({ request, reply }) => {
-    await tokens.revoke(identityOf(request).user, readTokenId(request))
+    await tokens.revoke(identityOf(request).user, readPathId(request, NO_SUCH_TOKEN))
     return reply.code(204).send()
   })
 }
@@ -60,11 +60,4 @@ function toTokenBody(token: Token) {
     expires_at: token.expiresAt,
     last_used_at: token.lastUsedAt,
   }
-}
-
-function readTokenId(request: FastifyRequest): number {
-  const { id } = request.params as { id: string }
-  const parsed = parseId(id)
-  if (parsed === undefined) throw new NotFound('There is no such token.')
-  return parsed
 }

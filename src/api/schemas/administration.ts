@@ -6,8 +6,8 @@ import { pageQuery } from '../paging.ts'
 import { nullable, time } from './nullable.ts'
 
 const id = Type.Integer({ minimum: 1 })
-const count = Type.Integer({ minimum: 0 })
-const amount = Type.Number({ minimum: 0 })
+export const count = Type.Integer({ minimum: 0 })
+export const amount = Type.Number({ minimum: 0 })
 const bound = (description: string) => nullable(Type.Number({ minimum: 0, description }))
 
 const quotaFields = {
@@ -43,7 +43,7 @@ const userExample = {
   used: { clusters: 1, cpus: 10, memory_gib: 10 },
 }
 
-const ADMINISTRATION = { tag: 'administration', administrators: true } as const
+export const ADMINISTRATION = { tag: 'administration', administrators: true } as const
 const pages = { Link: 'The path of the next page, when there is more.' }
 const query = Type.Object(pageQuery, { additionalProperties: false })
 

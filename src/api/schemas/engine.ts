@@ -1,11 +1,8 @@
 import { Type } from 'typebox'
 import type { Operation } from '../operation.ts'
+import { ADMINISTRATION, amount, count } from './administration.ts'
 import { nullable, time } from './nullable.ts'
 import { hoursExample, hoursFields, monthQuery } from './usage.ts'
-
-const count = Type.Integer({ minimum: 0 })
-const amount = Type.Number({ minimum: 0 })
-const ADMINISTRATION = { tag: 'administration', administrators: true } as const
 
 const size = Type.Object({ cpus: amount, memory: amount }, { additionalProperties: false })
 

@@ -9,6 +9,11 @@ export interface Database {
   /** A read of a hot path, compiled beforehand (prepare.ts). */
   read<Row>(sql: string, parameters: readonly unknown[]): Promise<readonly Row[]>
   /**
+   * The same as an earlier one while nobody has written since, here or in another process: what was read after that is
+   * then what reading it again would give. `undefined`: this database cannot tell.
+   */
+  version(): Promise<number | undefined>
+  /**
    * A write. Resolves when it is on disk. Transactions run one at a time in this process; `work` must use
    * `trx` alone, and wait for nothing but the database, for it holds up every other write.
    */

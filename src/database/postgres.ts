@@ -230,6 +230,7 @@ export function openPostgres(url: string): OpenedDatabase {
     writes: db,
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       reader.rows(sql, parameters) as Promise<readonly Row[]>,
+    version: () => Promise.resolve(undefined),
     transaction: work => queue.transaction(work),
     announceChange: () => {
       changes.announce()

@@ -183,6 +183,7 @@ export function openSqlite(path: string): OpenedDatabase {
     writes,
     read: <Row>(sql: string, parameters: readonly unknown[]) =>
       turn.rows(sql, parameters) as Promise<readonly Row[]>,
+    version: () => turn.version(),
     transaction: work => queue.transaction(work),
     announceChange: () => {
       changes.announce()

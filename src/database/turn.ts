@@ -35,7 +35,10 @@ export class ReadTurn {
   /** By text, then by parameters. */
   readonly #kept = new Map<string, Map<string, Rows>>()
   #keptCount = 0
-  #version: unknown
+  /** SQLite's own, for what others write. */
+  #dataVersion: unknown
+  /** How often something was written, here or by others. */
+  #version = 0
   #isWriting = false
 
   constructor(connection: Connection) {
@@ -49,6 +52,12 @@ export class ReadTurn {
     })
   }
 
+  /** The same as before while nobody has written since. */
+  async version(): Promise<number> {
+    await this.rows('select 1', [])
+    return this.#version
+  }
+
   /** The connection is in a write transaction from now on: reads wait, or they would see what is not committed. */
   beginWrite(): void {
     this.#isWriting = true
@@ -56,6 +65,7 @@ export class ReadTurn {
 
   endWrite(): void {
     this.#isWriting = false
+    this.#version += 1
     this.#forget()
     if (this.#waiting.length > 0) setImmediate(this.#readAll)
   }
@@ -102,9 +112,11 @@ export class ReadTurn {
   /** Opens the transaction's snapshot, too: what follows is read from just this version. */
   #forgetIfChanged(): void {
     const [row] = this.#connection.execute('pragma data_version', []).rows
-    const version = (row as { data_version: unknown }).data_version
-    if (version === this.#version && this.#keptCount < MAX_KEPT) return
-    this.#version = version
+    const dataVersion = (row as { data_version: unknown }).data_version
+    const isUnchanged = dataVersion === this.#dataVersion
+    if (isUnchanged && this.#keptCount < MAX_KEPT) return
+    if (!isUnchanged) this.#version += 1
+    this.#dataVersion = dataVersion
     this.#forget()
   }
 

@@ -17,13 +17,15 @@ export const UNSERVED =
   'No server serves the place where this cluster runs: it was created with another engine or data folder. ' +
   'Its operator has to start a server with those again.'
 
-interface Described extends Decision {
+interface Described {
+  readonly decision: Decision
   readonly admission: Admission | undefined
   readonly snapshot: Snapshot
 }
 
 export function describeCluster(described: Described): ClusterChange {
-  const { cluster, workers, runtime, readyWorkers, isReady, snapshot } = described
+  const { snapshot } = described
+  const { cluster, workers, runtime, readyWorkers, isReady } = described.decision
   const { look } = snapshot
   const isPlaced = workers.some(({ status }) => status === 'placed' || status === 'started')
   const status = statusOf(cluster.status, isReady, isPlaced)
@@ -68,7 +70,8 @@ interface Explanation {
 }
 
 function explain(described: Described): Explanation {
-  const { cluster, workers, observations, readyWorkers, isReady, admission, snapshot } = described
+  const { decision, admission, snapshot } = described
+  const { cluster, workers, observations, readyWorkers, isReady } = decision
   const { look } = snapshot
   if (look.kind === 'unreachable') {
     return {
@@ -76,13 +79,13 @@ function explain(described: Described): Explanation {
       message: `The engine cannot be asked now (${look.why}). Its workers go on as they are; the engine is asked again.`,
     }
   }
-  if (isReady) return { reason: 'ready', message: describeDone(described) }
+  if (isReady) return { reason: 'ready', message: describeDone(decision) }
   // Where many end one after the other, each would be two events: one that says nothing, and one that takes it back.
   const isInTransit = observations.some(({ seen, closing }) => closing !== undefined && seen.reason === null)
   if (isInTransit) return { reason: cluster.reason, message: cluster.message }
-  const lost = explainLoss(described)
+  const lost = explainLoss(decision, snapshot)
   if (lost !== undefined) return lost
-  const queued = described.observations.find(({ seen }) => seen.status === 'queued')
+  const queued = observations.find(({ seen }) => seen.status === 'queued')
   if (queued !== undefined) {
     return {
       reason: 'waiting_for_capacity',
@@ -124,12 +127,12 @@ function describeDone({ cluster, runtime, readyWorkers }: Decision): string | nu
 const EXACT_PLACES = 50
 
 /** A worker that ended by itself, until the one in its place is there. */
-function explainLoss({ cluster, workers, runtime, snapshot }: Described): Explanation | undefined {
+function explainLoss({ cluster, workers, runtime }: Decision, { now }: Snapshot): Explanation | undefined {
   const wanted = workers.filter(({ role, seat }) => role === 'scheduler' || seat < cluster.workers)
   const isGood = ({ reason }: SeenWorker) => reason === 'completed' && runtime?.restart === 'never'
   const lost = wanted.find(worker => isFailure(worker) && !isGood(worker))
   if (lost !== undefined) {
-    const failures = ranWell(lost, snapshot.now) ? 1 : lost.attempt
+    const failures = ranWell(lost, now) ? 1 : lost.attempt
     return {
       reason: 'worker_lost',
       message: `${describeEnd(lost)} Another one takes its place (attempt ${Math.min(failures + 1, MAX_ATTEMPTS)} of ${MAX_ATTEMPTS}).`,

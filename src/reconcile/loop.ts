@@ -11,7 +11,7 @@ import { pausesAfter } from './pauses.ts'
 import { planInSteps, type Plan } from './plan.ts'
 import { Prober } from './probe.ts'
 import { Sampler } from './sampler.ts'
-import { takeSnapshot, type Snapshot } from './snapshot.ts'
+import { LiveRows, takeSnapshot, type Snapshot } from './snapshot.ts'
 import { buildSpec } from './spec.ts'
 
 export interface ReconcilerOptions {
@@ -40,6 +40,7 @@ export class Reconciler {
   readonly #lease: LeaseHolder
   readonly #prober: Prober
   readonly #outputs = new OutputReader()
+  readonly #rows: LiveRows
   readonly #sampler: Sampler
   /** Two wakes during a pass make one more. */
   #isWoken = false
@@ -57,6 +58,7 @@ export class Reconciler {
       this.wake()
     }
     this.#prober = new Prober({ clock, onChange: wake })
+    this.#rows = new LiveRows(database, launcher.home)
     this.#sampler = new Sampler(database)
     this.#lease = new LeaseHolder(database, {
       home: launcher.home,
@@ -158,14 +160,13 @@ export class Reconciler {
   }
 
   async #pass(): Promise<Pass> {
-    const { database, launcher, runtimes, facts, clock, onPass, onError } = this.#options
+    const { launcher, runtimes, facts, clock, onPass, onError } = this.#options
     const startedAt = performance.now()
     const known = facts()
     const engine = {
-      home: launcher.home,
       list: (recorded: readonly WorkerId[]) => this.#timed(launcher.list(recorded)),
     }
-    const snapshot = await takeSnapshot(database, engine, {
+    const snapshot = await takeSnapshot(this.#rows, engine, {
       runtimes,
       probes: this.#prober.results,
       capacity: known === undefined ? 'unknown' : known.capacity,

@@ -5,10 +5,10 @@ import { SECOND_MS } from '../lib/clock.ts'
 /** Without a change a pass is made so often, for what nobody announces. */
 const INTERVAL_MS = SECOND_MS
 /**
- * Passes that nothing asked for take a hundredth of a core, all told: half of what one costs comes after it, when its
- * garbage is collected. They are never further apart than this.
+ * Passes that nothing asked for take less than a hundredth of a core, all told: what one costs while it lasts is less
+ * than half of it, for its garbage is collected later. They are never further apart than this.
  */
-const IDLE_REST = 179
+const IDLE_REST = 399
 const LONGEST_INTERVAL_MS = 30 * SECOND_MS
 /** Passes that something asked for rest for half of what they took of this process, once that can be felt. */
 const BUSY_REST = 0.5

@@ -51,30 +51,88 @@ const AT_ONCE = 500
 
 /** The same with pauses, so that whoever drives it can let others have their turn. */
 export function* planInSteps(snapshot: Snapshot): Generator<void, Plan> {
-  const decisions: Decision[] = []
+  const draft = new Draft(snapshot)
+  // Most wait for nobody else's decision and are as they are recorded: nothing of them is kept.
+  const competing: Decision[] = []
+  let decided = 0
   for (const cluster of snapshot.clusters) {
-    decisions.push(decide(cluster, snapshot))
-    if (decisions.length % AT_ONCE === 0) yield
+    const decision = decide(cluster, snapshot)
+    if (decision.candidate === undefined) draft.add(decision, undefined)
+    else competing.push(decision)
+    decided += 1
+    if (decided % AT_ONCE === 0) yield
   }
-  const candidates = decisions.flatMap(({ candidate }) => candidate ?? [])
   const { capacity } = snapshot
+  const candidates = competing.flatMap(({ candidate }) => candidate ?? [])
   // Whoever starts before it is known how much room there is may take more than that.
   const admissions =
     capacity === 'unknown' ? new Map<number, Admission>() : admit(candidates, capacity, MAX_LAUNCHES)
-  const steps: Step[] = []
-  for (const [index, decision] of decisions.entries()) {
-    const step = toStep(decision, admissions.get(decision.cluster.id), snapshot)
-    if (step !== undefined) steps.push(step)
+  for (const [index, decision] of competing.entries()) {
+    draft.add(decision, admissions.get(decision.cluster.id))
     if (index % AT_ONCE === AT_ONCE - 1) yield
   }
-  return { steps, terminations: listTerminations(decisions, snapshot), nextAtMs: findNext(decisions) }
+  return draft.finish()
+}
+
+/** A plan that grows by one cluster at a time. */
+class Draft {
+  readonly #snapshot: Snapshot
+  readonly #steps: Step[] = []
+  readonly #terminations = new Map<WorkerId, Handle>()
+  /** By what is recorded and has not ended. */
+  readonly #claimed = new Set<WorkerId>()
+  #nextAtMs: number | undefined
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot
+  }
+
+  add(decision: Decision, admission: Admission | undefined): void {
+    const step = toStep(decision, admission, this.#snapshot)
+    if (step !== undefined) this.#steps.push(step)
+    this.#addTerminations(decision)
+    this.#addNext(decision)
+  }
+
+  finish(): Plan {
+    const { look } = this.#snapshot
+    const terminations = this.#terminations
+    if (look.kind === 'seen') {
+      // What nothing recorded claims.
+      for (const { id, handle } of look.workers.values()) {
+        if (!this.#claimed.has(id)) terminations.set(id, handle)
+      }
+    }
+    return { steps: this.#steps, terminations, nextAtMs: this.#nextAtMs }
+  }
+
+  /** Whoever is not wanted any more, and whoever is to be cleared. */
+  #addTerminations({ observations, unwanted }: Decision): void {
+    const { look } = this.#snapshot
+    if (look.kind === 'unreachable') return
+    for (const { seen, terminate } of observations) {
+      if (seen.status !== 'ended') this.#claimed.add(seen.id)
+      const handle = unwanted.has(seen.id) ? look.workers.get(seen.id)?.handle : terminate
+      if (handle !== undefined) this.#terminations.set(seen.id, handle)
+    }
+  }
+
+  #addNext({ cluster, seats, verdict }: Decision): void {
+    this.#isDue(seats?.nextAtMs)
+    const isOver = verdict !== undefined || cluster.status === 'stopping'
+    if (cluster.expiresAt !== null && !isOver) this.#isDue(Date.parse(cluster.expiresAt))
+  }
+
+  #isDue(atMs: number | undefined): void {
+    if (atMs !== undefined) this.#nextAtMs = Math.min(this.#nextAtMs ?? atMs, atMs)
+  }
 }
 
 /** `undefined`: everything is as it is recorded. */
 function toStep(decision: Decision, admission: Admission | undefined, snapshot: Snapshot): Step | undefined {
   const { cluster, observations, unwanted, verdict } = decision
   const ends = verdict !== undefined || cluster.status === 'stopping'
-  const change = ends ? planEnd(decision, snapshot) : describeCluster({ ...decision, admission, snapshot })
+  const change = ends ? planEnd(decision, snapshot) : describeCluster({ decision, admission, snapshot })
   const launches = admission?.launches ?? []
   const isNews = observations.some(({ progress, closing, hasOutput }) => progress ?? closing ?? hasOutput)
   const isAsRecorded = isSame(change, cluster)
@@ -102,35 +160,6 @@ function toStep(decision: Decision, admission: Admission | undefined, snapshot: 
     outputs: observations.flatMap(({ seen, hasOutput }) => (hasOutput === true ? [seen.id] : [])),
     change: isAsRecorded ? undefined : change,
   }
-}
-
-/** Whoever is not wanted any more, whoever is to be cleared, and what nothing recorded claims. */
-function listTerminations(decisions: readonly Decision[], { look }: Snapshot): ReadonlyMap<WorkerId, Handle> {
-  const handles = new Map<WorkerId, Handle>()
-  if (look.kind === 'unreachable') return handles
-  const claimed = new Set<WorkerId>()
-  for (const { observations, unwanted } of decisions) {
-    for (const { seen, terminate } of observations) {
-      if (seen.status !== 'ended') claimed.add(seen.id)
-      const handle = unwanted.has(seen.id) ? look.workers.get(seen.id)?.handle : terminate
-      if (handle !== undefined) handles.set(seen.id, handle)
-    }
-  }
-  for (const { id, handle } of look.workers.values()) if (!claimed.has(id)) handles.set(id, handle)
-  return handles
-}
-
-function findNext(decisions: readonly Decision[]): number | undefined {
-  let next: number | undefined
-  const add = (atMs: number | undefined) => {
-    if (atMs !== undefined) next = Math.min(next ?? atMs, atMs)
-  }
-  for (const { cluster, seats, verdict } of decisions) {
-    add(seats?.nextAtMs)
-    const isOver = verdict !== undefined || cluster.status === 'stopping'
-    if (cluster.expiresAt !== null && !isOver) add(Date.parse(cluster.expiresAt))
-  }
-  return next
 }
 
 /** It is being ended, or has to be, or is gone altogether. */

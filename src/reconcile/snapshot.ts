@@ -56,21 +56,59 @@ const PAGE = 500
  * are read before both; a worker that is recorded meanwhile was not asked for, and nothing is concluded of it.
  */
 export async function takeSnapshot(
-  database: Database,
-  launcher: Pick<Launcher, 'home' | 'list'>,
+  rows: LiveRows,
+  launcher: Pick<Launcher, 'list'>,
   around: Pick<Snapshot, 'runtimes' | 'probes' | 'capacity'> & { readonly clock: () => Date },
 ): Promise<Snapshot> {
   const { clock, ...rest } = around
-  const recorded = await listUnendedWorkerIds(database, launcher.home)
+  const recorded = await rows.listUnendedIds()
   const look = await lookAtEngine(launcher, recorded)
-  const clusters = await readClusters(database, launcher.home)
+  const clusters = await rows.listClusters()
   return { ...rest, now: clock(), look, clusters }
+}
+
+/**
+ * The rows that passes look at. They are read again when anything has been written since, which costs most of a pass
+ * over very many; a database that cannot tell reads them every time. Whoever is given them changes nothing in them.
+ */
+export class LiveRows {
+  readonly #database: Database
+  readonly #home: string
+  #version: number | undefined
+  #ids: readonly WorkerId[] | undefined
+  #clusters: readonly RecordedCluster[] | undefined
+
+  constructor(database: Database, home: string) {
+    this.#database = database
+    this.#home = home
+  }
+
+  async listUnendedIds(): Promise<readonly WorkerId[]> {
+    await this.#forgetIfWritten()
+    return (this.#ids ??= await listUnendedWorkerIds(this.#database, this.#home))
+  }
+
+  /** The oldest first. */
+  async listClusters(): Promise<readonly RecordedCluster[]> {
+    await this.#forgetIfWritten()
+    return (this.#clusters ??= await readClusters(this.#database, this.#home))
+  }
+
+  async #forgetIfWritten(): Promise<void> {
+    const version = await this.#database.version()
+    if (version !== undefined && version === this.#version) return
+    this.#version = version
+    this.#ids = undefined
+    this.#clusters = undefined
+  }
 }
 
 async function lookAtEngine(launcher: Pick<Launcher, 'list'>, recorded: readonly WorkerId[]): Promise<Look> {
   try {
     const { workers, gone } = await launcher.list(recorded)
-    return { kind: 'seen', workers: new Map(workers.map(worker => [worker.id, worker])), gone }
+    const byId = new Map<WorkerId, ObservedWorker>()
+    for (const worker of workers) byId.set(worker.id, worker)
+    return { kind: 'seen', workers: byId, gone }
   } catch (error) {
     return { kind: 'unreachable', why: error instanceof Error ? toPlainText(error.message) : 'unknown' }
   }

@@ -237,3 +237,21 @@ test('it is idle once nothing waits', async () => {
   await turn.idle()
   expect(answered).toEqual(['one'])
 })
+
+test('the version is the same for as long as nobody writes', async () => {
+  const { connection, turn } = create()
+  const first = await turn.version()
+  await turn.rows('find', [1])
+  expect(await turn.version()).toBe(first)
+
+  turn.beginWrite()
+  turn.endWrite()
+  const afterOwn = await turn.version()
+  expect(afterOwn).not.toBe(first)
+  expect(await turn.version()).toBe(afterOwn)
+
+  connection.version = 2
+  const afterOthers = await turn.version()
+  expect(afterOthers).not.toBe(afterOwn)
+  expect(await turn.version()).toBe(afterOthers)
+})

@@ -8,7 +8,7 @@ const INTERVAL_MS = SECOND_MS
  * Passes that nothing asked for take less than a hundredth of a core, all told: what one costs while it lasts is less
  * than half of it, for its garbage is collected later. They are never further apart than this.
  */
-const IDLE_REST = 399
+const IDLE_REST = 249
 const LONGEST_INTERVAL_MS = 30 * SECOND_MS
 /** Passes that something asked for rest for half of what they took of this process, once that can be felt. */
 const BUSY_REST = 0.5

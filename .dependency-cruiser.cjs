@@ -11,7 +11,7 @@ const ROOMS = {
   api: ['service', 'domain', 'lib'],
   launchers: ['domain', 'lib'],
   client: [],
-  dashboard: ['client'],
+  dashboard: ['client', 'lib'],
 }
 
 const rooms = Object.entries(ROOMS).map(([room, others]) => ({

@@ -1,12 +1,5 @@
 import { expect, test } from 'vitest'
-import {
-  collectVariable,
-  formatAge,
-  formatAmount,
-  formatDuration,
-  parseDuration,
-  parseNumber,
-} from './values.ts'
+import { collectVariable, formatAmount, parseDuration, parseNumber } from './values.ts'
 
 test.each([
   ['90', 90],
@@ -20,21 +13,6 @@ test.each([
 
 test.each(['', 's', '1.5h', '-1', '1w', '1 h', 'soon'])('%j is no time', text => {
   expect(() => parseDuration(text)).toThrow('It is a time such as')
-})
-
-test.each([
-  [0, '0s'],
-  [59.9, '59s'],
-  [60, '1m'],
-  [3725, '1h 2m'],
-  [86_400 * 3 + 3600 * 4 + 5, '3d 4h'],
-  [-5, '0s'],
-])('%d seconds are told as %s', (seconds, text) => {
-  expect(formatDuration(seconds)).toBe(text)
-})
-
-test('an age is told by its largest unit', () => {
-  expect(formatAge('2026-11-23T10:00:00.000Z', new Date('2026-11-23T12:30:00.000Z'))).toBe('2h')
 })
 
 test('a variable may hold anything, and its name no =', () => {

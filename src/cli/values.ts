@@ -1,33 +1,19 @@
 import { InvalidArgumentError } from 'commander'
 import { CLUSTER_STATUSES, type ClusterStatus } from '../domain/cluster.ts'
+import { DURATION_UNITS } from '../lib/duration.ts'
 
 /** How values are written on the command line, and told to people. */
-
-const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 /** Seconds, from `90`, `90s`, `30m`, `2h` or `7d`. */
 export function parseDuration(text: string): number {
   const [, amount, unit = 's'] = /^(\d+)([smhd]?)$/.exec(text) ?? []
   if (amount === undefined) throw new InvalidArgumentError('It is a time such as 90s, 30m, 2h or 7d.')
-  const factor = Object.entries(UNITS).find(([name]) => name === unit)?.[1] ?? 1
+  const factor = Object.entries(DURATION_UNITS).find(([name]) => name === unit)?.[1] ?? 1
   return Number(amount) * factor
 }
 
-/** The two largest units of it: `3d 4h`, `12m 5s`. */
-export function formatDuration(seconds: number): string {
-  const parts: string[] = []
-  let rest = Math.max(0, Math.floor(seconds))
-  for (const [unit, size] of Object.entries(UNITS).toReversed()) {
-    const amount = Math.floor(rest / size)
-    rest -= amount * size
-    if (amount > 0) parts.push(`${amount}${unit}`)
-    if (parts.length === 2) break
-  }
-  return parts.length === 0 ? '0s' : parts.join(' ')
-}
-
-export function formatAge(timestamp: string, now: Date): string {
-  return formatDuration((now.getTime() - Date.parse(timestamp)) / 1000).split(' ')[0] ?? ''
+export function secondsSince(timestamp: string, now: Date): number {
+  return (now.getTime() - Date.parse(timestamp)) / 1000
 }
 
 const two = (number: number) => String(number).padStart(2, '0')

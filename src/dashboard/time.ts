@@ -14,26 +14,6 @@ export function useNow(everyMs = 1000): number {
   return now
 }
 
-const UNITS = [
-  ['d', 86_400],
-  ['h', 3600],
-  ['m', 60],
-  ['s', 1],
-] as const
-
-/** The two largest units: `3d 4h`, `12m 5s`. */
-export function formatDuration(seconds: number): string {
-  const parts: string[] = []
-  let rest = Math.max(0, Math.floor(seconds))
-  for (const [unit, size] of UNITS) {
-    const amount = Math.floor(rest / size)
-    rest -= amount * size
-    if (amount > 0) parts.push(`${amount}${unit}`)
-    if (parts.length === 2) break
-  }
-  return parts.length === 0 ? '0s' : parts.join(' ')
-}
-
 export function secondsBetween(from: string, to: number): number {
   return (to - Date.parse(from)) / 1000
 }

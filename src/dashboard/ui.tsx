@@ -115,6 +115,39 @@ export function Loading({ rows = 3 }: { rows?: number }) {
 }
 
 /** `isPage`: there is no other heading. */
+/** Its rows become cards on a phone. `actions` names a last column of buttons, for those who do not see it. */
+export function Table({
+  columns,
+  actions,
+  className = '',
+  children,
+}: {
+  columns: readonly string[]
+  actions?: string
+  className?: string
+  children: ReactNode
+}) {
+  return (
+    <table className={`${className} cards`.trim()}>
+      <thead>
+        <tr>
+          {columns.map(name => (
+            <th key={name} scope="col">
+              {name}
+            </th>
+          ))}
+          {actions === undefined ? null : (
+            <th scope="col">
+              <span className="hidden">{actions}</span>
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  )
+}
+
 export function Empty({
   title,
   isPage = false,

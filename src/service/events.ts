@@ -12,6 +12,7 @@ import { NotFound, Unavailable } from '../domain/errors.ts'
 import type { User } from '../domain/user.ts'
 import { Bell } from '../lib/bell.ts'
 import { SECOND_MS } from '../lib/clock.ts'
+import { cutPage } from '../lib/page.ts'
 import { NO_SUCH_CLUSTER } from './clusters.ts'
 import type { EventWatch } from './event-watch.ts'
 
@@ -61,11 +62,8 @@ export class Events {
     if (clusterId !== undefined) await this.#getStatus(user, clusterId)
     const page = { before, limit: limit + 1 }
     const rows = await listEventsBefore(this.#database, { userId: user.id, clusterId }, page)
-    const shown = rows.slice(0, limit)
-    return {
-      json: `[${shown.map(({ json }) => json).join(',')}]`,
-      nextBefore: rows.length > limit ? shown.at(-1)?.id : undefined,
-    }
+    const { shown, nextBefore } = cutPage(rows, limit)
+    return { json: `[${shown.map(({ json }) => json).join(',')}]`, nextBefore }
   }
 
   /**

@@ -17,6 +17,7 @@ import { LOGIN_TOKEN_DAYS, SESSION_DAYS } from '../domain/limits.ts'
 import type { User } from '../domain/user.ts'
 import { addMs, DAY_MS, MINUTE_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
 import { randomText, sha256Hex } from '../lib/id.ts'
+import { cutPage, type PageOf } from '../lib/page.ts'
 
 export type { Token }
 
@@ -49,12 +50,6 @@ export interface IssuedToken extends Token {
   readonly value: string
 }
 
-export interface TokenPage {
-  readonly tokens: readonly Token[]
-  /** The last id of this page when there is more. */
-  readonly nextBefore: number | undefined
-}
-
 export class Tokens {
   readonly #database: Database
   readonly #clock: Clock
@@ -84,14 +79,13 @@ export class Tokens {
   }
 
   /** The user's tokens with ids below `before`, the newest first; expired ones are left out. */
-  async list(user: User, page: { before: number; limit: number }): Promise<TokenPage> {
+  async list(user: User, page: { before: number; limit: number }): Promise<PageOf<Token>> {
     const tokens = await listTokens(this.#database.reads, user.id, {
       before: page.before,
       limit: page.limit + 1,
       now: toTimestamp(this.#clock()),
     })
-    const shown = tokens.slice(0, page.limit)
-    return { tokens: shown, nextBefore: tokens.length > page.limit ? shown.at(-1)?.id : undefined }
+    return cutPage(tokens, page.limit)
   }
 
   /**

@@ -41,6 +41,25 @@ describe.skipIf(isSkipped)(`the dashboard${needs}`, () => {
     await context.close()
   })
 
+  test('what a cluster used is told and drawn against what it asked for', async () => {
+    const { id } = await site.alice.createCluster({ name: 'measured', cpus: 8, workers: 2, memory: 0.5 })
+    await site.alice.get(`/clusters/${id}?wait_for=running&timeout=20`)
+    site.keepSamples(
+      id,
+      [0.5, 2.1, 1.4].map(cpus => ({ cpus, memoryBytes: 0.25 * 1024 ** 3 })),
+    )
+    const { page, faults, context } = await site.open('alice', { path: `/dashboard/clusters/${id}` })
+    await expectText(page, 'Asked for 16 CPUs, used 2.1 at most; asked for 1 GiB, used 0.25 at most.')
+    await page.getByRole('img', { name: 'CPUs over time, from 0.5 to 1.4' }).waitFor()
+    const chart = page.getByRole('img', { name: 'Memory in GiB over time, from 0.25 to 0.25' })
+    const figure = page.locator('figure', { has: chart })
+    expect(await figure.locator('figcaption').textContent()).toBe('Memory in GiBlast: 0.25 of 1')
+    await chart.hover({ position: { x: 5, y: 5 } })
+    await figure.getByText(/^(?!last).*: 0\.25 of 1$/).waitFor()
+    expect(faults()).toEqual([])
+    await context.close()
+  })
+
   describe.each(['light', 'dark'] as const)('in the scheme %s', colorScheme => {
     test.each([1280, 390])('axe finds nothing on any page, %d wide', async width => {
       const { id } = await site.alice.createCluster({ name: 'axe', workers: 2, memory: 0.2 })

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { SqliteConnection } from '../../src/database/sqlite.ts'
 import { startBrowser, watchPage } from './browser.ts'
 import type { Caller } from './caller.ts'
 import { createFolder, logInAs, runCommand, spawnServer, type SpawnedServer } from './spawn.ts'
@@ -116,6 +118,16 @@ export class Site {
     await logInOnPage(opened.page, name, PASSWORDS[name])
     await opened.page.getByRole('banner').waitFor()
     return opened
+  }
+
+  /** What a cluster used, a minute apart, the last one now: a test cannot wait for that. */
+  keepSamples(clusterId: number, samples: readonly { cpus: number; memoryBytes: number }[]): void {
+    const connection = new SqliteConnection(join(this.#settings['CLUSTERS_DATA_DIR'] ?? '', 'clusters.db'))
+    for (const [index, { cpus, memoryBytes }] of samples.entries()) {
+      const at = new Date(Date.now() - (samples.length - 1 - index) * 60_000).toISOString()
+      connection.execute('insert into samples values (?, ?, 1, ?, ?)', [clusterId, at, cpus, memoryBytes])
+    }
+    connection.close()
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { parseQuota, type Quota } from '../../domain/quota.ts'
+import { cutPage } from '../../lib/page.ts'
 import type {
   AdministeredCluster,
   AdministeredUser,
@@ -109,10 +110,8 @@ async function readPageOf<Row extends { readonly id: number }>(
   list: (page: Page) => Promise<readonly Row[]>,
 ): Promise<readonly Row[]> {
   const { before, limit } = readPage(query)
-  const rows = await list({ before, limit: limit + 1 })
-  const shown = rows.slice(0, limit)
-  const last = shown.at(-1)
-  if (rows.length > limit && last !== undefined) reply.header('link', formatNextLink(path, query, last.id))
+  const { shown, nextBefore } = cutPage(await list({ before, limit: limit + 1 }), limit)
+  if (nextBefore !== undefined) reply.header('link', formatNextLink(path, query, nextBefore))
   return shown
 }
 

@@ -14,7 +14,7 @@ export function addTokenRoutes(
     const { user, tokenId } = identityOf(request)
     const page = await tokens.list(user, readPage(query))
     if (page.nextBefore !== undefined) reply.header('link', formatNextLink('/tokens', query, page.nextBefore))
-    return page.tokens.map(token => ({ ...toTokenBody(token), current: token.id === tokenId }))
+    return page.shown.map(token => ({ ...toTokenBody(token), current: token.id === tokenId }))
   })
 
   addOperation(

@@ -5,7 +5,8 @@ import { connect } from '../account.ts'
 import { paintStatus } from '../describe-cluster.ts'
 import { examples } from '../examples.ts'
 import { count, formatTable, print, printJson, say } from '../output.ts'
-import { formatAge, parseStatus, parseWhole } from '../values.ts'
+import { formatAge } from '../../lib/duration.ts'
+import { parseStatus, parseWhole, secondsSince } from '../values.ts'
 
 interface Options {
   readonly all: boolean
@@ -83,7 +84,7 @@ function toRows(clusters: readonly Cluster[]): string[][] {
       String(cluster.cpus),
       String(cluster.memory),
       cluster.runtime,
-      formatAge(cluster.created_at, now),
+      formatAge(secondsSince(cluster.created_at, now)),
     ]),
   ]
 }

@@ -6,7 +6,8 @@ import { describeState } from '../describe-cluster.ts'
 import { examples } from '../examples.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { formatTable, paint, print, printJson } from '../output.ts'
-import { formatAge, formatDuration, formatTime } from '../values.ts'
+import { formatAge, formatDuration } from '../../lib/duration.ts'
+import { formatTime, secondsSince } from '../values.ts'
 
 export function addShowCommand(program: Command): void {
   program
@@ -60,7 +61,7 @@ function toWorkerRows(workers: readonly Worker[]): string[][] {
       worker.role === 'scheduler' ? 'scheduler' : String(worker.index),
       worker.status,
       worker.node ?? '-',
-      formatAge(worker.created_at, now),
+      formatAge(secondsSince(worker.created_at, now)),
       describeEnd(worker),
     ]),
   ]

@@ -3,8 +3,9 @@ import { useDeferredValue, useState } from 'react'
 import { Link } from 'wouter'
 import { unwrap, type Cluster, type ClusterStatus } from '../../client/index.ts'
 import { client } from '../api.ts'
-import { formatDuration, secondsBetween, useNow } from '../time.ts'
-import { Button, Empty, Loading, ProblemNotice, StatusPill } from '../ui.tsx'
+import { formatAge } from '../../lib/duration.ts'
+import { secondsBetween, useNow } from '../time.ts'
+import { Button, Empty, Loading, ProblemNotice, StatusPill, Table } from '../ui.tsx'
 import { isLive, plural, sayReason, STATUSES } from '../words.ts'
 
 const PAGE = 100
@@ -110,38 +111,26 @@ function Nothing({ isFiltered }: { isFiltered: boolean }) {
 function ClusterTable({ clusters }: { clusters: readonly Cluster[] }) {
   const now = useNow(5000)
   return (
-    <table className="clusters cards">
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Status</th>
-          <th scope="col">Workers</th>
-          <th scope="col">Each</th>
-          <th scope="col">Runs</th>
-          <th scope="col">Age</th>
+    <Table className="clusters" columns={['Name', 'Status', 'Workers', 'Each', 'Runs', 'Age']}>
+      {clusters.map(cluster => (
+        <tr key={cluster.id}>
+          <th scope="row">
+            <Link href={`/clusters/${cluster.id}`}>{cluster.name}</Link> <small>#{cluster.id}</small>
+          </th>
+          <td>
+            <StatusPill status={cluster.status} />
+            {cluster.reason === 'ready' ? null : <small className="why">{sayReason(cluster.reason)}</small>}
+          </td>
+          <td data-label="Workers">
+            {isLive(cluster) ? `${cluster.ready_workers} of ${cluster.workers} ready` : cluster.workers}
+          </td>
+          <td data-label="Each">
+            {plural(cluster.cpus, 'CPU')}, {cluster.memory} GiB
+          </td>
+          <td data-label="Runs">{cluster.runtime}</td>
+          <td data-label="Age">{formatAge(secondsBetween(cluster.created_at, now))}</td>
         </tr>
-      </thead>
-      <tbody>
-        {clusters.map(cluster => (
-          <tr key={cluster.id}>
-            <th scope="row">
-              <Link href={`/clusters/${cluster.id}`}>{cluster.name}</Link> <small>#{cluster.id}</small>
-            </th>
-            <td>
-              <StatusPill status={cluster.status} />
-              {cluster.reason === 'ready' ? null : <small className="why">{sayReason(cluster.reason)}</small>}
-            </td>
-            <td data-label="Workers">
-              {isLive(cluster) ? `${cluster.ready_workers} of ${cluster.workers} ready` : cluster.workers}
-            </td>
-            <td data-label="Each">
-              {plural(cluster.cpus, 'CPU')}, {cluster.memory} GiB
-            </td>
-            <td data-label="Runs">{cluster.runtime}</td>
-            <td data-label="Age">{formatDuration(secondsBetween(cluster.created_at, now)).split(' ')[0]}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+      ))}
+    </Table>
   )
 }

@@ -4,7 +4,7 @@ import type { IssuedToken, Problem } from '../../client/index.ts'
 import { client, useData } from '../api.ts'
 import { readText } from '../form.ts'
 import { formatMoment } from '../time.ts'
-import { Button, Confirm, CopyButton, Field, Loading, Notice, ProblemNotice } from '../ui.tsx'
+import { Button, Confirm, CopyButton, Field, Loading, Notice, ProblemNotice, Table } from '../ui.tsx'
 
 const DAY_MS = 86_400_000
 
@@ -13,6 +13,7 @@ export function TokensPage() {
   const tokens = useData(['tokens'], () => client.listTokens())
   const [issued, setIssued] = useState<IssuedToken>()
   const [revoking, setRevoking] = useState<{ id: number; name: string }>()
+  const [problem, setProblem] = useState<Problem>()
   const reload = () => void cache.invalidateQueries({ queryKey: ['tokens'] })
   return (
     <>
@@ -40,53 +41,46 @@ export function TokensPage() {
         </Notice>
       )}
       {tokens.error === null ? null : <ProblemNotice error={tokens.error} />}
+      {problem === undefined ? null : <ProblemNotice error={problem} />}
       {tokens.data === undefined ? (
         <Loading />
       ) : (
-        <table className="cards">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Created</th>
-              <th scope="col">Expires</th>
-              <th scope="col">Last used</th>
-              <th scope="col">
-                <span className="hidden">Revoke</span>
+        <Table columns={['Name', 'Created', 'Expires', 'Last used']} actions="Revoke">
+          {tokens.data.items.map(({ id, name, created_at, expires_at, last_used_at, current }) => (
+            <tr key={id}>
+              <th scope="row">
+                {name} {current ? <small>this session</small> : null}
               </th>
+              <td data-label="Created">{formatMoment(created_at)}</td>
+              <td data-label="Expires">{expires_at === null ? 'never' : formatMoment(expires_at)}</td>
+              <td data-label="Last used">{last_used_at === null ? 'never' : formatMoment(last_used_at)}</td>
+              <td className="end">
+                {current ? null : (
+                  <Button
+                    kind="quiet"
+                    aria-label={`Revoke ${name}`}
+                    onClick={() => {
+                      setRevoking({ id, name })
+                    }}
+                  >
+                    Revoke
+                  </Button>
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {tokens.data.items.map(({ id, name, created_at, expires_at, last_used_at, current }) => (
-              <tr key={id}>
-                <th scope="row">
-                  {name} {current ? <small>this session</small> : null}
-                </th>
-                <td data-label="Created">{formatMoment(created_at)}</td>
-                <td data-label="Expires">{expires_at === null ? 'never' : formatMoment(expires_at)}</td>
-                <td data-label="Last used">{last_used_at === null ? 'never' : formatMoment(last_used_at)}</td>
-                <td className="end">
-                  {current ? null : (
-                    <Button
-                      kind="quiet"
-                      aria-label={`Revoke ${name}`}
-                      onClick={() => {
-                        setRevoking({ id, name })
-                      }}
-                    >
-                      Revoke
-                    </Button>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       )}
       {revoking === undefined ? null : (
         <Confirm
           title={`Revoke ${revoking.name}?`}
           action="Revoke it"
-          onConfirm={() => void client.deleteToken(revoking.id).then(reload)}
+          onConfirm={() => {
+            void client.deleteToken(revoking.id).then(result => {
+              setProblem(result.ok ? undefined : result.problem)
+              reload()
+            })
+          }}
           onClose={() => {
             setRevoking(undefined)
           }}

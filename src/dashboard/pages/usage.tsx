@@ -3,7 +3,7 @@ import { Link } from 'wouter'
 import type { Me, MonthUsage } from '../../client/index.ts'
 import { client, useData } from '../api.ts'
 import { addMonths, thisMonth } from '../time.ts'
-import { Button, Empty, Loading, Meter, ProblemNotice } from '../ui.tsx'
+import { Button, Empty, Loading, Meter, ProblemNotice, Table } from '../ui.tsx'
 import { formatAmount } from '../words.ts'
 
 type Hours = Omit<MonthUsage, 'month' | 'clusters'>
@@ -65,31 +65,28 @@ function MonthTable({ usage }: { usage: MonthUsage }) {
   return (
     <>
       <Tiles hours={total} />
-      <table className="cards">
-        <thead>
-          <tr>
-            <th scope="col">Cluster</th>
-            <th scope="col">Core-hours</th>
-            <th scope="col">Used of them</th>
-            <th scope="col">GiB-hours</th>
-            {total.cost === null ? null : <th scope="col">Cost</th>}
+      <Table
+        columns={[
+          'Cluster',
+          'Core-hours',
+          'Used of them',
+          'GiB-hours',
+          ...(total.cost === null ? [] : ['Cost']),
+        ]}
+      >
+        {clusters.map(({ cluster, name, ...hours }) => (
+          <tr key={cluster}>
+            <th scope="row">
+              {name === null ? 'deleted' : <Link href={`/clusters/${cluster}`}>{name}</Link>}{' '}
+              <small>#{cluster}</small>
+            </th>
+            <td data-label="Core-hours">{formatAmount(hours.core_hours)}</td>
+            <td data-label="Used of them">{sayUsed(hours)}</td>
+            <td data-label="GiB-hours">{formatAmount(hours.gib_hours)}</td>
+            {hours.cost === null ? null : <td data-label="Cost">{formatCost(hours.cost)}</td>}
           </tr>
-        </thead>
-        <tbody>
-          {clusters.map(({ cluster, name, ...hours }) => (
-            <tr key={cluster}>
-              <th scope="row">
-                {name === null ? 'deleted' : <Link href={`/clusters/${cluster}`}>{name}</Link>}{' '}
-                <small>#{cluster}</small>
-              </th>
-              <td data-label="Core-hours">{formatAmount(hours.core_hours)}</td>
-              <td data-label="Used of them">{sayUsed(hours)}</td>
-              <td data-label="GiB-hours">{formatAmount(hours.gib_hours)}</td>
-              {hours.cost === null ? null : <td data-label="Cost">{formatCost(hours.cost)}</td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+        ))}
+      </Table>
     </>
   )
 }

@@ -1,8 +1,9 @@
+import { formatAge } from '../../../lib/duration.ts'
 import { useState } from 'react'
 import type { AdministeredCluster } from '../../../client/administration.ts'
 import { client, useData } from '../../api.ts'
-import { formatDuration, secondsBetween, useNow } from '../../time.ts'
-import { Button, Confirm, Empty, Loading, ProblemNotice, StatusPill } from '../../ui.tsx'
+import { secondsBetween, useNow } from '../../time.ts'
+import { Button, Confirm, Empty, Loading, ProblemNotice, StatusPill, Table } from '../../ui.tsx'
 import { formatAmount, sayReason } from '../../words.ts'
 import { REFETCH_MS, type Act } from './act.ts'
 
@@ -19,53 +20,38 @@ export function ClustersSection({ act }: { act: Act }) {
       {clusters.data === undefined ? <Loading /> : null}
       {clusters.data?.length === 0 ? <Empty title="Nothing runs" /> : null}
       {clusters.data === undefined || clusters.data.length === 0 ? null : (
-        <table className="cards">
-          <thead>
-            <tr>
-              <th scope="col">Cluster</th>
-              <th scope="col">Status</th>
-              <th scope="col">Takes</th>
-              <th scope="col">Age</th>
-              <th scope="col">
-                <span className="hidden">Stop</span>
+        <Table columns={['Cluster', 'Status', 'Takes', 'Age']} actions="Stop">
+          {clusters.data.map(cluster => (
+            <tr key={cluster.id}>
+              <th scope="row">
+                #{cluster.id} <small>of {cluster.creator_name}</small>
               </th>
+              <td>
+                <StatusPill status={cluster.status} />
+                {cluster.reason === 'ready' ? null : (
+                  <small className="why">{sayReason(cluster.reason)}</small>
+                )}
+              </td>
+              <td data-label="Takes">
+                {formatAmount(cluster.workers * cluster.cpus)} CPUs,{' '}
+                {formatAmount(cluster.workers * cluster.memory)} GiB
+              </td>
+              <td data-label="Age">{formatAge(secondsBetween(cluster.created_at, now))}</td>
+              <td className="end">
+                <Button
+                  kind="quiet"
+                  aria-label={`Stop cluster ${cluster.id}`}
+                  disabled={cluster.status === 'stopping'}
+                  onClick={() => {
+                    setStopping(cluster)
+                  }}
+                >
+                  Stop
+                </Button>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {clusters.data.map(cluster => (
-              <tr key={cluster.id}>
-                <th scope="row">
-                  #{cluster.id} <small>of {cluster.creator_name}</small>
-                </th>
-                <td>
-                  <StatusPill status={cluster.status} />
-                  {cluster.reason === 'ready' ? null : (
-                    <small className="why">{sayReason(cluster.reason)}</small>
-                  )}
-                </td>
-                <td data-label="Takes">
-                  {formatAmount(cluster.workers * cluster.cpus)} CPUs,{' '}
-                  {formatAmount(cluster.workers * cluster.memory)} GiB
-                </td>
-                <td data-label="Age">
-                  {formatDuration(secondsBetween(cluster.created_at, now)).split(' ')[0]}
-                </td>
-                <td className="end">
-                  <Button
-                    kind="quiet"
-                    aria-label={`Stop cluster ${cluster.id}`}
-                    disabled={cluster.status === 'stopping'}
-                    onClick={() => {
-                      setStopping(cluster)
-                    }}
-                  >
-                    Stop
-                  </Button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       )}
       {stopping === undefined ? null : (
         <Confirm

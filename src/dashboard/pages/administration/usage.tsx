@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { client, useData } from '../../api.ts'
 import { thisMonth } from '../../time.ts'
-import { Empty, Loading, ProblemNotice } from '../../ui.tsx'
+import { Empty, Loading, ProblemNotice, Table } from '../../ui.tsx'
 import { formatAmount } from '../../words.ts'
 import { MonthPicker, formatCost, sayUsed } from '../usage.tsx'
 
@@ -18,28 +18,17 @@ export function UsageSection() {
       {usage.data === undefined ? <Loading /> : null}
       {usage.data?.users.length === 0 ? <Empty title="Nothing ran in this month" /> : null}
       {usage.data === undefined || usage.data.users.length === 0 ? null : (
-        <table className="cards">
-          <thead>
-            <tr>
-              <th scope="col">User</th>
-              <th scope="col">Core-hours</th>
-              <th scope="col">Used of them</th>
-              <th scope="col">GiB-hours</th>
-              <th scope="col">Cost</th>
+        <Table columns={['User', 'Core-hours', 'Used of them', 'GiB-hours', 'Cost']}>
+          {usage.data.users.map(({ user, username, ...hours }) => (
+            <tr key={user}>
+              <th scope="row">{username}</th>
+              <td data-label="Core-hours">{formatAmount(hours.core_hours)}</td>
+              <td data-label="Used of them">{sayUsed(hours)}</td>
+              <td data-label="GiB-hours">{formatAmount(hours.gib_hours)}</td>
+              <td data-label="Cost">{hours.cost === null ? 'no price' : formatCost(hours.cost)}</td>
             </tr>
-          </thead>
-          <tbody>
-            {usage.data.users.map(({ user, username, ...hours }) => (
-              <tr key={user}>
-                <th scope="row">{username}</th>
-                <td data-label="Core-hours">{formatAmount(hours.core_hours)}</td>
-                <td data-label="Used of them">{sayUsed(hours)}</td>
-                <td data-label="GiB-hours">{formatAmount(hours.gib_hours)}</td>
-                <td data-label="Cost">{hours.cost === null ? 'no price' : formatCost(hours.cost)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </Table>
       )}
     </section>
   )

@@ -2,7 +2,7 @@ import { useState } from 'react'
 import type { AdministeredUser } from '../../../client/administration.ts'
 import type { Me } from '../../../client/index.ts'
 import { client, useData } from '../../api.ts'
-import { Button, Confirm, Loading, ProblemNotice } from '../../ui.tsx'
+import { Button, Confirm, Loading, ProblemNotice, Table } from '../../ui.tsx'
 import { formatAmount } from '../../words.ts'
 import { REFETCH_MS, type Act } from './act.ts'
 import { QuotaForm } from './quota-form.tsx'
@@ -20,35 +20,22 @@ export function UsersSection({ me, act }: { me: Me; act: Act }) {
       {users.data === undefined ? (
         <Loading />
       ) : (
-        <table className="cards">
-          <thead>
-            <tr>
-              <th scope="col">User</th>
-              <th scope="col">Clusters</th>
-              <th scope="col">CPUs</th>
-              <th scope="col">Memory</th>
-              <th scope="col">
-                <span className="hidden">Change</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {users.data.map(user => (
-              <UserRow
-                key={user.id}
-                user={user}
-                isMe={user.id === me.id}
-                act={act}
-                onLimit={() => {
-                  setLimiting(user.id)
-                }}
-                onDisable={() => {
-                  setDisabling(user)
-                }}
-              />
-            ))}
-          </tbody>
-        </table>
+        <Table columns={['User', 'Clusters', 'CPUs', 'Memory']} actions="Change">
+          {users.data.map(user => (
+            <UserRow
+              key={user.id}
+              user={user}
+              isMe={user.id === me.id}
+              act={act}
+              onLimit={() => {
+                setLimiting(user.id)
+              }}
+              onDisable={() => {
+                setDisabling(user)
+              }}
+            />
+          ))}
+        </Table>
       )}
       {users.data
         ?.filter(({ id }) => id === limiting)

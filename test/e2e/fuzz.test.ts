@@ -156,10 +156,21 @@ async function learn({ id }: FuzzedOperation, caller: Caller, answer: Answer): P
   if (answer.status === 201 && id === 'createCluster') clusterIds.push((answer.body as Cluster).id)
   if (answer.status === 201 && caller === doomed) doomedTokenIds.push((answer.body as { id: number }).id)
   if ((id === 'logout' || id === 'endSession') && caller === leaving) leaving = await server.user()
+  if (answer.status === 401) await replaceUser(caller)
   if (answer.status === 401 && caller === doomed) {
     doomed = await server.user()
     doomedTokenIds.length = 0
   }
+}
+
+/** Administrators disable each other, and the others. */
+async function replaceUser(caller: Caller): Promise<void> {
+  const place = users.indexOf(caller)
+  if (place < 0) return
+  const isAdministrator = caller === administrator
+  const successor = await server.user({ isAdministrator })
+  users = users.with(place, successor)
+  if (isAdministrator) administrator = successor
 }
 
 /** Some to be found: fewer are made than deleted. */

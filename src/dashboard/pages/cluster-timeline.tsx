@@ -13,13 +13,14 @@ export function TimelineSection({ id }: { id: number }) {
       {events.error === null ? null : <ProblemNotice error={events.error} />}
       {events.data === undefined ? <Loading rows={2} /> : null}
       <ol className="timeline">
-        {events.data?.items.map(({ id: number, at, status, reason, message }) => (
+        {events.data?.items.map(({ id: number, at, status, reason, message }, index, all) => (
           <li key={number}>
             <time dateTime={at}>{formatClock(at, now)}</time>
             <StatusPill status={status} />
             <span>
               {sayReason(reason)}
-              {message === null ? null : <small>{message}</small>}
+              {/* What fails says so when it begins to end, and at its end. */}
+              {message === null || message === all[index - 1]?.message ? null : <small>{message}</small>}
             </span>
           </li>
         ))}

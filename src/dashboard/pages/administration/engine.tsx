@@ -12,7 +12,7 @@ export function EngineSection() {
     <section aria-labelledby="engine">
       <h2 id="engine">Engine {engine.data.engine}</h2>
       {problem === null ? null : <Notice kind="danger">The engine does not answer: {problem}</Notice>}
-      <dl className="tiles">
+      <dl className="tiles totals">
         <Tile label="Live clusters" value={formatAmount(live.clusters)} />
         <Tile label="Workers" value={formatAmount(live.workers)} />
         <Tile label="CPUs" value={formatAmount(live.cpus)} />

@@ -13,6 +13,8 @@ export type SeenWorker = RecordedWorker
 export interface Observation {
   /** The recorded one itself while nothing else is known: a pass over very many must not copy them. */
   readonly seen: SeenWorker
+  /** As the engine shows it; absent: not at all, or it is known to have ended already. */
+  readonly observed?: ObservedWorker
   /** Why it waits for a place, in the engine's words. */
   readonly waitsFor?: string | null
   readonly progress?: WorkerProgress
@@ -42,7 +44,7 @@ export function observeWorker(worker: RecordedWorker, look: Look, now: Date): Ob
     return look.gone.has(worker.id) ? recordGone(worker, now) : unchanged
   }
   if (observed.state.kind === 'ended') return recordEnd(worker, observed, observed.state)
-  if (worker.status === 'stopping') return { ...unchanged, terminate: observed.handle }
+  if (worker.status === 'stopping') return { seen: worker, observed, terminate: observed.handle }
   return recordProgress(worker, observed)
 }
 
@@ -79,7 +81,7 @@ function explainGone({
 /** Its end is recorded first and decided on in the next pass, when its last output is known as well. */
 function recordEnd(worker: RecordedWorker, observed: ObservedWorker, end: WorkerEnd): Observation {
   const { handle, use } = observed
-  const ended = { terminate: handle, hasOutput: true }
+  const ended = { observed, terminate: handle, hasOutput: true }
   if (worker.status === 'stopping' && worker.message !== null) {
     return { ...ended, hasOutput: false, seen: worker }
   }
@@ -114,10 +116,11 @@ function recordProgress(worker: RecordedWorker, observed: ObservedWorker): Obser
   const status: WorkerStatus = state.kind === 'ended' ? 'stopping' : state.kind
   const waitsFor = state.kind === 'queued' && state.message !== null ? toPlainText(state.message) : null
   const isKnown = worker.status === status && worker.node === node && worker.address === address
-  if (isKnown) return { seen: worker, waitsFor }
+  if (isKnown) return { seen: worker, observed, waitsFor }
   const startedAt = worker.startedAt ?? (state.kind === 'started' ? toTimestamp(state.startedAt) : null)
   return {
     seen: { ...worker, status, startedAt, node, address },
+    observed,
     waitsFor,
     progress: { id: worker.id, status, node, address, startedAt },
   }

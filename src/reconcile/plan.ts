@@ -2,7 +2,7 @@ import type { ClusterChange } from '../database/clusters.ts'
 import type { NewWorker, WorkerClosing, WorkerProgress } from '../database/workers.ts'
 import { endStatusOf, type ClusterStatus } from '../domain/cluster.ts'
 import type { WorkerEndReason, WorkerId } from '../domain/worker.ts'
-import type { Handle } from '../launchers/launcher.ts'
+import type { Handle, ObservedWorker } from '../launchers/launcher.ts'
 import { toTimestamp, type Timestamp } from '../lib/clock.ts'
 import { decide, type Decision } from './decision.ts'
 import { describeCluster, UNSERVED } from './describe.ts'
@@ -79,8 +79,8 @@ class Draft {
   readonly #snapshot: Snapshot
   readonly #steps: Step[] = []
   readonly #terminations = new Map<WorkerId, Handle>()
-  /** By what is recorded and has not ended. */
-  readonly #claimed = new Set<WorkerId>()
+  /** Workers that the engine shows and something recorded claims. */
+  #claimed = 0
   #nextAtMs: number | undefined
 
   constructor(snapshot: Snapshot) {
@@ -95,24 +95,20 @@ class Draft {
   }
 
   finish(): Plan {
-    const { look } = this.#snapshot
+    const { look, clusters } = this.#snapshot
     const terminations = this.#terminations
-    if (look.kind === 'seen') {
-      // What nothing recorded claims.
-      for (const { id, handle } of look.workers.values()) {
-        if (!this.#claimed.has(id)) terminations.set(id, handle)
-      }
+    // Nearly always everybody is claimed, and looking each of very many up would be a good part of a pass.
+    if (look.kind === 'seen' && look.workers.size > this.#claimed) {
+      for (const { id, handle } of listUnclaimed(look.workers, clusters)) terminations.set(id, handle)
     }
     return { steps: this.#steps, terminations, nextAtMs: this.#nextAtMs }
   }
 
   /** Whoever is not wanted any more, and whoever is to be cleared. */
   #addTerminations({ observations, unwanted }: Decision): void {
-    const { look } = this.#snapshot
-    if (look.kind === 'unreachable') return
-    for (const { seen, terminate } of observations) {
-      if (seen.status !== 'ended') this.#claimed.add(seen.id)
-      const handle = unwanted.has(seen.id) ? look.workers.get(seen.id)?.handle : terminate
+    for (const { seen, observed, terminate } of observations) {
+      if (observed !== undefined) this.#claimed += 1
+      const handle = unwanted.has(seen.id) ? observed?.handle : terminate
       if (handle !== undefined) this.#terminations.set(seen.id, handle)
     }
   }
@@ -160,6 +156,16 @@ function toStep(decision: Decision, admission: Admission | undefined, snapshot: 
     outputs: observations.flatMap(({ seen, hasOutput }) => (hasOutput === true ? [seen.id] : [])),
     change: isAsRecorded ? undefined : change,
   }
+}
+
+/** What nothing recorded claims that has not ended. */
+function listUnclaimed(
+  workers: ReadonlyMap<WorkerId, ObservedWorker>,
+  clusters: readonly RecordedCluster[],
+): ObservedWorker[] {
+  const seats = clusters.flatMap(cluster => cluster.seats)
+  const claimed = new Set(seats.flatMap(({ id, status }) => (status === 'ended' ? [] : [id])))
+  return [...workers.values()].filter(({ id }) => !claimed.has(id))
 }
 
 /** It is being ended, or has to be, or is gone altogether. */

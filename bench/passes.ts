@@ -97,7 +97,6 @@ async function measure(count: number, withShare: boolean): Promise<PassFigures> 
     blocked.push(delays.stop())
   }
   const memoryMb = (process.memoryUsage().rss - before) / 1024 ** 2
-  // A hundred times as long as a pass.
   const share = withShare ? await measureShare(reconciler, passes) : null
   await database.close()
   folder.remove()

@@ -12,10 +12,6 @@ export function parseDuration(text: string): number {
   return Number(amount) * factor
 }
 
-export function secondsSince(timestamp: string, now: Date): number {
-  return (now.getTime() - Date.parse(timestamp)) / 1000
-}
-
 const two = (number: number) => String(number).padStart(2, '0')
 
 /** Local time to the second, as people write it down. */

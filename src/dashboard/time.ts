@@ -14,10 +14,6 @@ export function useNow(everyMs = 1000): number {
   return now
 }
 
-export function secondsBetween(from: string, to: number): number {
-  return (to - Date.parse(from)) / 1000
-}
-
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 

@@ -114,7 +114,6 @@ export function Loading({ rows = 3 }: { rows?: number }) {
   )
 }
 
-/** `isPage`: there is no other heading. */
 /** Its rows become cards on a phone. `actions` names a last column of buttons, for those who do not see it. */
 export function Table({
   columns,
@@ -148,6 +147,7 @@ export function Table({
   )
 }
 
+/** `isPage`: there is no other heading. */
 export function Empty({
   title,
   isPage = false,

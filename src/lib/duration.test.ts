@@ -13,5 +13,5 @@ test.each([
 })
 
 test('an age is told by its largest unit', () => {
-  expect(formatAge(2.5 * 3600)).toBe('2h')
+  expect(formatAge('2026-11-23T10:00:00.000Z', Date.parse('2026-11-23T12:30:00.000Z'))).toBe('2h')
 })

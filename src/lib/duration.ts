@@ -14,7 +14,11 @@ export function formatDuration(seconds: number): string {
   return parts.length === 0 ? '0s' : parts.join(' ')
 }
 
+export function secondsBetween(from: string, toMs: number): number {
+  return (toMs - Date.parse(from)) / 1000
+}
+
 /** The largest unit alone, for a column of them: `3d`. */
-export function formatAge(seconds: number): string {
-  return formatDuration(seconds).split(' ')[0] ?? ''
+export function formatAge(since: string, nowMs: number): string {
+  return formatDuration(secondsBetween(since, nowMs)).split(' ')[0] ?? ''
 }

@@ -54,13 +54,11 @@ export function* planInSteps(snapshot: Snapshot): Generator<void, Plan> {
   const draft = new Draft(snapshot)
   // Most wait for nobody else's decision and are as they are recorded: nothing of them is kept.
   const competing: Decision[] = []
-  let decided = 0
-  for (const cluster of snapshot.clusters) {
+  for (const [index, cluster] of snapshot.clusters.entries()) {
     const decision = decide(cluster, snapshot)
     if (decision.candidate === undefined) draft.add(decision, undefined)
     else competing.push(decision)
-    decided += 1
-    if (decided % AT_ONCE === 0) yield
+    if (index % AT_ONCE === AT_ONCE - 1) yield
   }
   const { capacity } = snapshot
   const candidates = competing.flatMap(({ candidate }) => candidate ?? [])

@@ -12,7 +12,7 @@ import { NotFound, Unavailable } from '../domain/errors.ts'
 import type { User } from '../domain/user.ts'
 import { Bell } from '../lib/bell.ts'
 import { SECOND_MS } from '../lib/clock.ts'
-import { cutPage } from '../lib/page.ts'
+import { takePage } from '../lib/page.ts'
 import { NO_SUCH_CLUSTER } from './clusters.ts'
 import type { EventWatch } from './event-watch.ts'
 
@@ -60,9 +60,9 @@ export class Events {
     { clusterId, before, limit }: { clusterId: number | undefined; before: number; limit: number },
   ): Promise<EventPage> {
     if (clusterId !== undefined) await this.#getStatus(user, clusterId)
-    const page = { before, limit: limit + 1 }
-    const rows = await listEventsBefore(this.#database, { userId: user.id, clusterId }, page)
-    const { shown, nextBefore } = cutPage(rows, limit)
+    const { shown, nextBefore } = await takePage({ before, limit }, bounds =>
+      listEventsBefore(this.#database, { userId: user.id, clusterId }, bounds),
+    )
     return { json: `[${shown.map(({ json }) => json).join(',')}]`, nextBefore }
   }
 

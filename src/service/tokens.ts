@@ -17,7 +17,7 @@ import { LOGIN_TOKEN_DAYS, SESSION_DAYS } from '../domain/limits.ts'
 import type { User } from '../domain/user.ts'
 import { addMs, DAY_MS, MINUTE_MS, toTimestamp, type Clock, type Timestamp } from '../lib/clock.ts'
 import { randomText, sha256Hex } from '../lib/id.ts'
-import { cutPage, type PageOf } from '../lib/page.ts'
+import { takePage, type PageOf } from '../lib/page.ts'
 
 export type { Token }
 
@@ -79,13 +79,9 @@ export class Tokens {
   }
 
   /** The user's tokens with ids below `before`, the newest first; expired ones are left out. */
-  async list(user: User, page: { before: number; limit: number }): Promise<PageOf<Token>> {
-    const tokens = await listTokens(this.#database.reads, user.id, {
-      before: page.before,
-      limit: page.limit + 1,
-      now: toTimestamp(this.#clock()),
-    })
-    return cutPage(tokens, page.limit)
+  list(user: User, page: { before: number; limit: number }): Promise<PageOf<Token>> {
+    const now = toTimestamp(this.#clock())
+    return takePage(page, bounds => listTokens(this.#database.reads, user.id, { ...bounds, now }))
   }
 
   /**

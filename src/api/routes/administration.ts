@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { parseQuota, type Quota } from '../../domain/quota.ts'
-import { cutPage } from '../../lib/page.ts'
+import { takePage } from '../../lib/page.ts'
 import type {
   AdministeredCluster,
   AdministeredUser,
@@ -109,8 +109,7 @@ async function readPageOf<Row extends { readonly id: number }>(
   path: string,
   list: (page: Page) => Promise<readonly Row[]>,
 ): Promise<readonly Row[]> {
-  const { before, limit } = readPage(query)
-  const { shown, nextBefore } = cutPage(await list({ before, limit: limit + 1 }), limit)
+  const { shown, nextBefore } = await takePage(readPage(query), list)
   if (nextBefore !== undefined) reply.header('link', formatNextLink(path, query, nextBefore))
   return shown
 }

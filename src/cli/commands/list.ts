@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { unwrap, type Client, type Cluster } from '../../client/index.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { formatAge } from '../../lib/duration.ts'
 import { connect } from '../account.ts'
 import { paintStatus } from '../describe-cluster.ts'
 import { examples } from '../examples.ts'
 import { count, formatTable, print, printJson, say } from '../output.ts'
-import { formatAge } from '../../lib/duration.ts'
-import { parseStatus, parseWhole, secondsSince } from '../values.ts'
+import { parseStatus, parseWhole } from '../values.ts'
 
 interface Options {
   readonly all: boolean
@@ -73,7 +73,7 @@ async function collect(client: Client, { all, status, name, limit }: Options) {
 }
 
 function toRows(clusters: readonly Cluster[]): string[][] {
-  const now = systemClock()
+  const now = systemClock().getTime()
   return [
     ['ID', 'NAME', 'STATUS', 'READY', 'CPUS', 'GIB', 'RUNTIME', 'AGE'],
     ...clusters.map(cluster => [
@@ -84,7 +84,7 @@ function toRows(clusters: readonly Cluster[]): string[][] {
       String(cluster.cpus),
       String(cluster.memory),
       cluster.runtime,
-      formatAge(secondsSince(cluster.created_at, now)),
+      formatAge(cluster.created_at, now),
     ]),
   ]
 }

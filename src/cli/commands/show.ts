@@ -1,13 +1,13 @@
 import type { Command } from 'commander'
 import { unwrap, type Cluster, type Worker } from '../../client/index.ts'
 import { systemClock } from '../../lib/clock.ts'
+import { formatAge, formatDuration } from '../../lib/duration.ts'
 import { connect } from '../account.ts'
 import { describeState } from '../describe-cluster.ts'
 import { examples } from '../examples.ts'
 import { findClusterId } from '../find-cluster.ts'
 import { formatTable, paint, print, printJson } from '../output.ts'
-import { formatAge, formatDuration } from '../../lib/duration.ts'
-import { formatTime, secondsSince } from '../values.ts'
+import { formatTime } from '../values.ts'
 
 export function addShowCommand(program: Command): void {
   program
@@ -54,14 +54,14 @@ function toFacts(cluster: Cluster): string[][] {
 }
 
 function toWorkerRows(workers: readonly Worker[]): string[][] {
-  const now = systemClock()
+  const now = systemClock().getTime()
   return [
     ['WORKER', 'STATUS', 'NODE', 'AGE', 'END'],
     ...workers.map(worker => [
       worker.role === 'scheduler' ? 'scheduler' : String(worker.index),
       worker.status,
       worker.node ?? '-',
-      formatAge(secondsSince(worker.created_at, now)),
+      formatAge(worker.created_at, now),
       describeEnd(worker),
     ]),
   ]

@@ -2,9 +2,9 @@ import { useInfiniteQuery } from '@tanstack/react-query'
 import { useDeferredValue, useState } from 'react'
 import { Link } from 'wouter'
 import { unwrap, type Cluster, type ClusterStatus } from '../../client/index.ts'
-import { client } from '../api.ts'
 import { formatAge } from '../../lib/duration.ts'
-import { secondsBetween, useNow } from '../time.ts'
+import { client } from '../api.ts'
+import { useNow } from '../time.ts'
 import { Button, Empty, Loading, ProblemNotice, StatusPill, Table } from '../ui.tsx'
 import { isLive, plural, sayReason, STATUSES } from '../words.ts'
 
@@ -128,7 +128,7 @@ function ClusterTable({ clusters }: { clusters: readonly Cluster[] }) {
             {plural(cluster.cpus, 'CPU')}, {cluster.memory} GiB
           </td>
           <td data-label="Runs">{cluster.runtime}</td>
-          <td data-label="Age">{formatAge(secondsBetween(cluster.created_at, now))}</td>
+          <td data-label="Age">{formatAge(cluster.created_at, now)}</td>
         </tr>
       ))}
     </Table>

@@ -1,8 +1,8 @@
-import { formatAge } from '../../../lib/duration.ts'
 import { useState } from 'react'
 import type { AdministeredCluster } from '../../../client/administration.ts'
+import { formatAge } from '../../../lib/duration.ts'
 import { client, useData } from '../../api.ts'
-import { secondsBetween, useNow } from '../../time.ts'
+import { useNow } from '../../time.ts'
 import { Button, Confirm, Empty, Loading, ProblemNotice, StatusPill, Table } from '../../ui.tsx'
 import { formatAmount, sayReason } from '../../words.ts'
 import { REFETCH_MS, type Act } from './act.ts'
@@ -36,7 +36,7 @@ export function ClustersSection({ act }: { act: Act }) {
                 {formatAmount(cluster.workers * cluster.cpus)} CPUs,{' '}
                 {formatAmount(cluster.workers * cluster.memory)} GiB
               </td>
-              <td data-label="Age">{formatAge(secondsBetween(cluster.created_at, now))}</td>
+              <td data-label="Age">{formatAge(cluster.created_at, now)}</td>
               <td className="end">
                 <Button
                   kind="quiet"

@@ -5,7 +5,7 @@ import { platform } from 'node:process'
 import { OperatorError } from '../../domain/errors.ts'
 import { errorCodeOf } from '../../lib/error-code.ts'
 import { randomText } from '../../lib/id.ts'
-import { findAccount, getOwnAccount, type Account } from './account.ts'
+import { findAccount, getOwnAccount, type Account } from '../account.ts'
 import { prepareNever } from './record.ts'
 
 /** What must be there before workers can run here; each failure is one sentence for the operator. */

@@ -20,8 +20,8 @@ import { Keepers } from './keepers.ts'
 import { describeFacts } from './facts.ts'
 import { GroupMembers, TaggedMembers } from './members.ts'
 import { Observer } from './observer.ts'
-import { pickEnvironment } from './order.ts'
-import { Outputs } from './outputs.ts'
+import { pickEnvironment } from '../order.ts'
+import { Outputs } from '../outputs.ts'
 import { preparePlace, refuse, removePlace } from './place.ts'
 import { clearProbes, probeLimits, type HeldLimits } from './probe.ts'
 import { findMissingPrograms, type ProgramCheck } from './programs.ts'
@@ -112,7 +112,7 @@ export class LocalLauncher implements Launcher {
         this.#forget(id)
       },
     })
-    this.#outputs = new Outputs(folder, settings.logMib * 1024 ** 2)
+    this.#outputs = new Outputs(id => join(folder, id, FILES.log), settings.logMib * 1024 ** 2)
     this.#keepers = new Keepers({
       folder,
       environment: this.#environment,
@@ -311,7 +311,7 @@ export class LocalLauncher implements Launcher {
     const { folder, onWarning } = this.#options
     try {
       for (const id of await this.#listIds()) {
-        if (this.#outputs.isTooLong(id)) await this.#outputs.cut(id)
+        await this.#outputs.cut(id)
         const isNews = !this.#observer.hasEnded(id) && existsSync(join(folder, id, FILES.ended))
         if (isNews) this.#tellChange()
       }

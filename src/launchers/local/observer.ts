@@ -1,10 +1,11 @@
-import { constants, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { ObservedState, ObservedUse, ObservedWorker, WorkerEnd } from '../launcher.ts'
 import type { Cgroups } from './cgroups.ts'
-import { NOT_RUN, NOT_RUN_BY, parseOrderSize } from './order.ts'
+import { describeExit, explainNotRun, mayBeNotRun } from '../exit.ts'
+import { parseOrderSize } from '../order.ts'
 import { isAlive, type ProcessIdentity } from './processes.ts'
 import {
   FILES,
@@ -196,15 +197,12 @@ export class Observer {
     if (startedAt === null) {
       return { reason: 'worker_lost', message: 'could not be started; its output says why' }
     }
-    if (!ending.isSignal && (ending.exitCode === 127 || ending.exitCode === 126)) {
-      const line = findLine(this.#path(id, FILES.log))?.text ?? ''
-      if (line.startsWith(NOT_RUN)) {
-        const why = line.slice(NOT_RUN_BY.length)
-        const advice = 'check its name, install it on this machine, or give its whole path'
-        return { reason: 'program_not_found', message: `could not run its program: ${why}: ${advice}` }
-      }
-    }
-    return { reason: undefined, message: null }
+    const message = mayBeNotRun(ending)
+      ? explainNotRun(findLine(this.#path(id, FILES.log))?.text ?? '', 'this machine')
+      : undefined
+    return message === undefined
+      ? { reason: undefined, message: null }
+      : { reason: 'program_not_found', message }
   }
 
   #describeMemory(id: WorkerId, { peakMemoryBytes }: Ending): string {
@@ -233,13 +231,6 @@ export class Observer {
   #path(id: WorkerId, file: string): string {
     return join(this.#options.folder, id, file)
   }
-}
-
-function describeExit({ exitCode, isSignal }: Ending): Pick<WorkerEnd, 'exitCode' | 'signal'> {
-  if (!isSignal) return { exitCode, signal: null }
-  const number = exitCode - 128
-  const name = Object.entries(constants.signals).find(([, each]) => each === number)?.[0]
-  return { exitCode: null, signal: name ?? `SIG${number}` }
 }
 
 function toGib(bytes: number): string {

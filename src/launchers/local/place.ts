@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
 import { errorCodeOf } from '../../lib/error-code.ts'
 import type { LaunchOutcome, WorkerSpec } from '../launcher.ts'
-import type { Account } from './account.ts'
+import type { Account } from '../account.ts'
 import type { Cgroups } from './cgroups.ts'
-import { buildOrder, type OrderOptions } from './order.ts'
+import { buildOrder, type OrderOptions } from '../order.ts'
 import { FILES } from './record.ts'
 
 export interface PlaceOptions {

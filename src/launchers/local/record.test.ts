@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { findInPasswd } from './account.ts'
+import { findInPasswd } from '../account.ts'
 import { parseStat } from './processes.ts'
 import { findLine, isWorkerId, parseEnding, parseIdentity, prepareNever, putNever } from './record.ts'
 

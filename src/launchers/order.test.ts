@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import type { WorkerSpec } from '../launcher.ts'
+import type { WorkerSpec } from './launcher.ts'
 import { buildOrder, parseOrderSize, pickEnvironment, quote } from './order.ts'
 
 const PATH = '/usr/bin:/bin'

@@ -1,4 +1,4 @@
-import type { Size, WorkerSpec } from '../launcher.ts'
+import type { Size, WorkerSpec } from './launcher.ts'
 import type { Account } from './account.ts'
 
 /**
@@ -81,8 +81,7 @@ export function buildOrder(spec: WorkerSpec, { path, env, setsid }: OrderOptions
 }
 
 /** What the output of a worker begins with whose program could not be run. */
-export const NOT_RUN_BY = 'clusters: '
-export const NOT_RUN = `${NOT_RUN_BY}the program `
+export const NOT_RUN = 'clusters: the program '
 
 /** In bytes; the kernel knows no longer ones. */
 const LONGEST_NAME = 255

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorCodeOf } from '../../lib/error-code.ts'
-import type { LogOptions } from '../launcher.ts'
+import { errorCodeOf } from '../lib/error-code.ts'
+import type { LogOptions } from './launcher.ts'
 
 const CHUNK_BYTES = 64 * 1024
 const POLL_MS = 100

@@ -4,7 +4,7 @@ import { openDatabase } from '../src/database/open.ts'
 import { SqliteConnection } from '../src/database/sqlite.ts'
 import { systemClock } from '../src/lib/clock.ts'
 import { Reconciler } from '../src/reconcile/loop.ts'
-import { collectRuntimes } from '../src/runtimes.ts'
+import { collectRuntimes, DEFAULT_PORT_RANGE } from '../src/runtimes.ts'
 import { loadFixture } from '../src/service/fixtures.ts'
 import { FakeLauncher } from '../test/support/fake-launcher.ts'
 import { median } from './compare.ts'
@@ -59,6 +59,8 @@ async function fill(folder: string, count: number, launcher: FakeLauncher): Prom
       role: 'worker' as const,
       index: 0,
       size: { cpus: 1, memory: 1 },
+      runtime: 'idle',
+      lifetimeSeconds: null,
       command: [],
       environment: {},
     })),
@@ -75,7 +77,7 @@ async function measure(count: number, withShare: boolean): Promise<PassFigures> 
   const reconciler = new Reconciler({
     database,
     launcher,
-    runtimes: collectRuntimes({ daskPython: 'python3', own: [] }),
+    runtimes: collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE }),
     facts: () => facts,
     clock: systemClock,
     onPass: () => {

@@ -43,8 +43,13 @@ const client = {
 }
 try {
   await Promise.all([build(options), build(client), buildDashboard(join(outdir, 'dashboard'))])
-  // A shell reads it, so it cannot be in the bundle.
-  copyFileSync(join(root, 'src', 'launchers', 'local', 'keeper.sh'), join(outdir, 'keeper.sh'))
+  // A shell reads them, so they cannot be in the bundle.
+  for (const [engine, script] of [
+    ['local', 'keeper.sh'],
+    ['slurm', 'job.sh'],
+  ]) {
+    copyFileSync(join(root, 'src', 'launchers', engine, script), join(outdir, script))
+  }
 } catch {
   // It has said what is wrong.
   process.exitCode = 1

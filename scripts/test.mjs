@@ -51,6 +51,12 @@ say(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped
 /** Not from npm. The tests that need it skip themselves, which fails in CI. */
 function sayWhatTheMachineLacks() {
   if (process.platform !== 'linux') say('the tests of the engine local are skipped: they need Linux')
+  const slurm = ['slurmctld', 'slurmd', 'munged'].filter(
+    program => spawnSync(program, ['--version'], { stdio: 'ignore' }).error !== undefined,
+  )
+  if (slurm.length > 0) {
+    say(`the tests with Slurm are skipped: there is no ${slurm.join(', ')} (Debian: slurm-wlm and munge)`)
+  }
   const dask = spawnSync('/usr/bin/python3', ['-c', 'import distributed'], { stdio: 'ignore' })
   if (dask.status === 0) return
   say(

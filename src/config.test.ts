@@ -35,6 +35,11 @@ const LOCAL_DEFAULTS = {
   ...{ graceSeconds: 10, logMib: 64, maxProcesses: 4096 },
 }
 
+const SLURM_DEFAULTS = {
+  ...{ trustUsers: false, partition: undefined, account: undefined, qos: undefined },
+  ...{ timeLimitMinutes: undefined, flags: [], byRuntime: new Map(), logMib: 64 },
+}
+
 test('every setting has a default that works on one’s own machine', () => {
   expect(loadConfig({})).toEqual({
     host: '127.0.0.1',
@@ -44,6 +49,8 @@ test('every setting has a default that works on one’s own machine', () => {
     // Processes are watched by way of /proc.
     engine: process.platform === 'linux' ? 'local' : 'none',
     local: LOCAL_DEFAULTS,
+    slurm: { ...SLURM_DEFAULTS, folder: resolve('data/slurm') },
+    schedulerPorts: { first: 10_000, last: 29_999 },
     daskPython: 'python3',
     runtimes: [],
     logLevel: 'info',
@@ -70,6 +77,15 @@ test('reads every setting from the environment', () => {
     CLUSTERS_LOCAL_GRACE_SECONDS: '0',
     CLUSTERS_LOCAL_LOG_MIB: '1',
     CLUSTERS_LOCAL_MAX_PROCESSES: '100',
+    CLUSTERS_SLURM_FOLDER: '/shared/clusters',
+    CLUSTERS_SLURM_TRUST_USERS: 'yes',
+    CLUSTERS_SLURM_PARTITION: 'main,long',
+    CLUSTERS_SLURM_ACCOUNT: 'lab',
+    CLUSTERS_SLURM_QOS: 'normal',
+    CLUSTERS_SLURM_TIME_LIMIT_MINUTES: '1440',
+    CLUSTERS_SLURM_FLAGS: ' --constraint=skylake  --gres=gpu:1 --exclusive',
+    CLUSTERS_SLURM_LOG_MIB: '8',
+    CLUSTERS_SCHEDULER_PORTS: '8700-8999',
     CLUSTERS_DASK_PYTHON: '/opt/dask/bin/python',
     CLUSTERS_PRICE_CORE_HOUR: '0.05',
     CLUSTERS_PRICE_GIB_HOUR: '0.01',
@@ -94,6 +110,18 @@ test('reads every setting from the environment', () => {
       ...{ user: 'nobody', trustUsers: true, cpus: 7.5, memoryGib: 30 },
       ...{ graceSeconds: 0, logMib: 1, maxProcesses: 100 },
     },
+    slurm: {
+      ...{
+        folder: '/shared/clusters',
+        trustUsers: true,
+        partition: 'main,long',
+        account: 'lab',
+        qos: 'normal',
+      },
+      flags: ['--constraint=skylake', '--gres=gpu:1', '--exclusive'],
+      ...{ timeLimitMinutes: 1440, byRuntime: new Map(), logMib: 8 },
+    },
+    schedulerPorts: { first: 8700, last: 8999 },
     daskPython: '/opt/dask/bin/python',
     runtimes: [],
     logLevel: 'warn',
@@ -137,19 +165,13 @@ test('looks at no variable that is not its own, nor at the client’s', () => {
 
 test('is frozen: nobody changes a setting later', () => {
   const config = loadConfig({})
-  expect(Object.isFrozen(config)).toBe(true)
-  expect(Object.isFrozen(config.quota)).toBe(true)
+  expect([config, config.quota, config.slurm].map(Object.isFrozen)).toEqual([true, true, true])
 })
 
 test('the database lies in the data folder unless it is given', () => {
-  expect(loadConfig({ CLUSTERS_DATA_DIR: '/srv' }).database).toEqual({
-    kind: 'sqlite',
-    path: '/srv/clusters.db',
-  })
-  expect(loadConfig({ CLUSTERS_DATABASE: 'sqlite:/x/y.db' }).database).toEqual({
-    kind: 'sqlite',
-    path: '/x/y.db',
-  })
+  const databaseOf = (env: Record<string, string>) => loadConfig(env).database
+  expect(databaseOf({ CLUSTERS_DATA_DIR: '/srv' })).toEqual({ kind: 'sqlite', path: '/srv/clusters.db' })
+  expect(databaseOf({ CLUSTERS_DATABASE: 'sqlite:/x/y.db' })).toEqual({ kind: 'sqlite', path: '/x/y.db' })
 })
 
 /** Each setting, a wrong text, and what is allowed. */
@@ -161,7 +183,7 @@ const WRONG: readonly (readonly [string, string, string])[] = [
   ['port', '-1', 'a whole number from 0 to 65535 (0: any free port)'],
   ['port', '80.5', 'a whole number from 0 to 65535 (0: any free port)'],
   ['port', ' 80', 'a whole number from 0 to 65535 (0: any free port)'],
-  ['engine', 'slurmm', 'one of local, none'],
+  ['engine', 'slurmm', 'one of local, slurm, none'],
   ['log_level', 'verbose', 'one of fatal, error, warn, info, debug, trace, silent'],
   ['log_level', 'INFO', 'one of fatal, error, warn, info, debug, trace, silent'],
   ['trust_proxy', 'true', 'a list of addresses or networks, such as 10.0.0.5 or 10.0.0.0/8'],
@@ -249,10 +271,6 @@ test('never shows the password of a database in a file that is no YAML', () => {
   expect(refusalOf({ CLUSTERS_CONFIG: path })).not.toContain('swordfish')
 })
 
-test('a long text is cut off', () => {
-  expect(refusalOf({ CLUSTERS_HOST: `${'x'.repeat(5000)} ` }).length).toBeLessThan(300)
-})
-
 test.each([
   [
     { CLUSTERS_PROT: '1' },
@@ -264,6 +282,10 @@ test.each([
   [{ CLUSTERS_: '1' }, 'CLUSTERS_ (environment) is not a setting of clusters'],
 ])('refuses what is no setting: %j', (env, sentence) => {
   expect(refusalOf(env)).toContain(sentence)
+})
+
+test('a long text is cut off', () => {
+  expect(refusalOf({ CLUSTERS_HOST: `${'x'.repeat(5000)} ` }).length).toBeLessThan(300)
 })
 
 test('refuses what is no setting in the file, with a hint', () => {

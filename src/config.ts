@@ -4,8 +4,9 @@ import type { DatabaseLocation } from './database/open.ts'
 import { OperatorError } from './domain/errors.ts'
 import type { Price } from './domain/price.ts'
 import type { Quota } from './domain/quota.ts'
-import type { Runtime } from './domain/runtime.ts'
+import type { PortRange, RuntimeDefinition } from './domain/runtime.ts'
 import type { LocalSettings } from './launchers/local/settings.ts'
+import { parseJobSettings, type SlurmSettings } from './launchers/slurm/settings.ts'
 import { parseRuntimes } from './own-runtimes.ts'
 import { readSettings, type Environment } from './setting-sources.ts'
 import type { Engine, LogLevel } from './settings.ts'
@@ -21,9 +22,16 @@ export interface Config {
     /** Whoever can reach the server may run programs as the workers' user. */
     readonly trustUsers: boolean
   }
+  readonly slurm: SlurmSettings & {
+    /** Absolute; on a file system that all nodes share. */
+    readonly folder: string
+    /** Whoever can reach the server may run programs as its user on all nodes. */
+    readonly trustUsers: boolean
+  }
+  readonly schedulerPorts: PortRange
   readonly daskPython: string
   /** The operator's own. */
-  readonly runtimes: readonly Runtime[]
+  readonly runtimes: readonly RuntimeDefinition[]
   readonly logLevel: LogLevel
   /** Paths of PEM files. */
   readonly tls: { readonly certPath: string; readonly keyPath: string } | undefined
@@ -43,7 +51,7 @@ export interface Config {
  * wins. Throws an `OperatorError` of one sentence that names the setting, where it stands and what is allowed.
  */
 export function loadConfig(env: Environment): Config {
-  const { value, runtimes } = readSettings(env)
+  const { value, runtimes, slurmRuntimes } = readSettings(env)
   const dataDir = resolve(value('data_dir'))
   const database = value('database') ?? `sqlite:${join(dataDir, 'clusters.db')}`
   return Object.freeze({
@@ -61,6 +69,21 @@ export function loadConfig(env: Environment): Config {
       logMib: value('local_log_mib'),
       maxProcesses: value('local_max_processes'),
     }),
+    slurm: Object.freeze({
+      folder: resolve(value('slurm_folder') ?? join(dataDir, 'slurm')),
+      trustUsers: value('slurm_trust_users'),
+      partition: value('slurm_partition'),
+      account: value('slurm_account'),
+      qos: value('slurm_qos'),
+      timeLimitMinutes: value('slurm_time_limit_minutes'),
+      flags: value('slurm_flags'),
+      byRuntime:
+        slurmRuntimes === undefined
+          ? new Map()
+          : parseJobSettings(slurmRuntimes.content, slurmRuntimes.source),
+      logMib: value('slurm_log_mib'),
+    }),
+    schedulerPorts: value('scheduler_ports'),
     daskPython: value('dask_python'),
     runtimes: runtimes === undefined ? [] : parseRuntimes(runtimes.content, runtimes.source),
     logLevel: value('log_level'),

@@ -2,9 +2,11 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import type { Database } from './database/database.ts'
 import { countUnended } from './database/workers.ts'
+import { OperatorError } from './domain/errors.ts'
 import type { Runtime } from './domain/runtime.ts'
 import type { Launcher } from './launchers/launcher.ts'
 import { LocalLauncher } from './launchers/local/local-launcher.ts'
+import { SlurmLauncher } from './launchers/slurm/slurm-launcher.ts'
 import { MINUTE_MS, SECOND_MS, type Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Metrics } from './lib/metrics.ts'
@@ -33,7 +35,7 @@ export function placementFor(launcher: Launcher | undefined): Placement {
 
 /** `undefined` for the engine `none`. Rejects with an `OperatorError` when the engine cannot be used. */
 export async function openLauncher(
-  { engine, dataDir, local }: Config,
+  { engine, dataDir, local, slurm }: Config,
   around: {
     readonly runtimes: ReadonlyMap<string, Runtime>
     readonly clock: Clock
@@ -43,6 +45,14 @@ export async function openLauncher(
 ): Promise<Launcher | undefined> {
   if (engine === 'none') return undefined
   const { runtimes, ...rest } = around
+  if (engine === 'slurm') {
+    const unknown = [...slurm.byRuntime.keys()].find(name => !runtimes.has(name))
+    if (unknown !== undefined) {
+      const known = [...runtimes.keys()].join(', ')
+      throw new OperatorError(`slurm_runtimes has ${unknown}, which is no runtime here; there are ${known}.`)
+    }
+    return await SlurmLauncher.open({ ...rest, folder: slurm.folder, settings: slurm })
+  }
   const programs = [...runtimes.values()].flatMap(({ name, check }) =>
     check === undefined ? [] : [{ runtime: name, check: check.command, missing: check.missing }],
   )
@@ -54,8 +64,13 @@ export async function openLauncher(
  * server that these were its own workers.
  */
 export function describeHowToEndAll({ dataDir }: Config, engine: RunningEngine | undefined): string {
-  return engine?.launcher.engine === 'local'
-    ? `, or end all of them with rm -r ${join(workersFolder(dataDir), '*')}/`
+  if (engine === undefined) return ''
+  const { launcher } = engine
+  if (launcher.engine === 'local') {
+    return `, or end all of them with rm -r ${join(workersFolder(dataDir), '*')}/`
+  }
+  return launcher instanceof SlurmLauncher
+    ? `, or end all of them with ${launcher.describeHowToEndAll()}`
     : ''
 }
 

@@ -8,7 +8,7 @@ import { readText } from './setting-sources.ts'
  * trusted by name. Throws an `OperatorError`.
  */
 export function refuseToBeExposed(config: Config): void {
-  const { host, tls, trustProxy, engine, local } = config
+  const { host, tls, trustProxy, engine, local, slurm } = config
   if (!isLoopback(host) && tls === undefined && trustProxy.length === 0) {
     throw new OperatorError(
       `CLUSTERS_HOST is ${host}, which others can reach: set CLUSTERS_TLS_CERT and CLUSTERS_TLS_KEY, ` +
@@ -21,6 +21,12 @@ export function refuseToBeExposed(config: Config): void {
       `${reach}, and with the engine local every user runs programs on this machine as ` +
         `${local.user ?? 'the user of the server'}: set CLUSTERS_LOCAL_TRUST_USERS=yes if you trust them with that, ` +
         'or CLUSTERS_ENGINE to another engine.',
+    )
+  }
+  if (engine === 'slurm' && reach !== undefined && !slurm.trustUsers) {
+    throw new OperatorError(
+      `${reach}, and with the engine slurm every user runs programs on the nodes as the user of the server: ` +
+        'set CLUSTERS_SLURM_TRUST_USERS=yes if you trust them with that, or CLUSTERS_ENGINE to another engine.',
     )
   }
 }

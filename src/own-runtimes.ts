@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import { Type, type Static } from 'typebox'
 import { OperatorError } from './domain/errors.ts'
 import { MAX_CPUS, MAX_MEMORY_GIB } from './domain/limits.ts'
-import { PLACEHOLDERS, type Runtime } from './domain/runtime.ts'
+import { PLACEHOLDERS, type RuntimeDefinition } from './domain/runtime.ts'
 
 /** The runtimes that an operator defines, below `runtimes` in the file of settings. */
 
@@ -60,7 +60,7 @@ const runtimesSchema = Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}
 const DEFAULT_START_TIMEOUT_SECONDS = 120
 
 /** Throws an `OperatorError` that names the field. `source` is the path of the file. */
-export function parseRuntimes(content: unknown, source: string): Runtime[] {
+export function parseRuntimes(content: unknown, source: string): RuntimeDefinition[] {
   const validate = new Ajv2020({ strict: true, strictTypes: false, verbose: true }).compile<
     Static<typeof runtimesSchema>
   >(runtimesSchema)
@@ -86,7 +86,7 @@ function describe(error: ErrorObject | undefined): string {
   return `${path} ${error.message ?? 'is not valid'}`
 }
 
-function toRuntime(name: string, given: Static<typeof runtimeSchema>): Runtime {
+function toRuntime(name: string, given: Static<typeof runtimeSchema>): RuntimeDefinition {
   return {
     name,
     description: given.description,
@@ -104,7 +104,7 @@ function toRuntime(name: string, given: Static<typeof runtimeSchema>): Runtime {
 }
 
 /** What belongs together, in words that follow the runtime's name. */
-function findProblem(runtime: Runtime): string | undefined {
+function findProblem(runtime: RuntimeDefinition): string | undefined {
   const { scheduler, ports, address, readiness, idleness } = runtime
   if (scheduler === undefined) {
     const needing = Object.entries({ address, readiness, idleness, ports: ports[0] })

@@ -1,8 +1,11 @@
-import type { Runtime } from './domain/runtime.ts'
+import type { PortRange, Runtime, RuntimeDefinition } from './domain/runtime.ts'
 
 /** What workers can run: what is built in, and what the operator defines. */
 
-const idle: Runtime = {
+/** Below the range that systems give to connections by themselves, above the ports of known services. */
+export const DEFAULT_PORT_RANGE: PortRange = { first: 10_000, last: 29_999 }
+
+const idle: RuntimeDefinition = {
   name: 'idle',
   description: 'Holds its place until it is stopped.',
   command: ['sleep', 'infinity'],
@@ -17,7 +20,7 @@ const idle: Runtime = {
   check: undefined,
 }
 
-const command: Runtime = {
+const command: RuntimeDefinition = {
   name: 'command',
   description: 'Runs a command of yours on each worker, and ends with it.',
   command: undefined,
@@ -42,7 +45,7 @@ const DASK_WORKER =
   '--dashboard-address {listen_host}:0'
 
 /** `python` has the module `distributed`; a path, or a name that is looked up in PATH. */
-function dask(python: string): Runtime {
+function dask(python: string): RuntimeDefinition {
   return {
     name: 'dask',
     description: 'A Dask scheduler and its workers, for a Dask client to compute on.',
@@ -76,8 +79,10 @@ function dask(python: string): Runtime {
 /** By name. The operator's own win over what is built in. */
 export function collectRuntimes(options: {
   daskPython: string
-  own: readonly Runtime[]
+  own: readonly RuntimeDefinition[]
+  portRange: PortRange
 }): ReadonlyMap<string, Runtime> {
+  const { portRange } = options
   const all = [idle, command, dask(options.daskPython), ...options.own]
-  return new Map(all.map(runtime => [runtime.name, runtime]))
+  return new Map(all.map(runtime => [runtime.name, { ...runtime, portRange }]))
 }

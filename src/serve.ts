@@ -150,7 +150,11 @@ interface Started extends Resources {
 /** The engine, and what users can do with it. */
 async function startServices(config: Config, options: ServeOptions, started: Started) {
   const { database, passwords, clock, log, undo } = started
-  const runtimes = collectRuntimes({ daskPython: config.daskPython, own: config.runtimes })
+  const runtimes = collectRuntimes({
+    daskPython: config.daskPython,
+    own: config.runtimes,
+    portRange: config.schedulerPorts,
+  })
   let engine: RunningEngine | undefined
   const launcher =
     options.launcher ??

@@ -11,8 +11,9 @@ const PREFIX = 'CLUSTERS_'
 const CONFIG_FILE = 'CLUSTERS_CONFIG'
 /** They belong to the command and the client, which may run in the same environment. */
 const IGNORED = ['CLUSTERS_URL', 'CLUSTERS_TOKEN']
-/** A map and no text, so that it stands in the file alone. */
-const RUNTIMES = 'runtimes'
+/** Maps and no texts, so that they stand in the file alone. */
+const MAPS = ['runtimes', 'slurm_runtimes'] as const
+type MapKey = (typeof MAPS)[number]
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -25,17 +26,27 @@ interface Given {
 /** All that was given; what was not has its default. */
 export interface GivenSettings {
   readonly value: <K extends Key>(key: K) => Values[K]
-  /** As the file has them, with the file's path. */
-  readonly runtimes: { readonly content: unknown; readonly source: string } | undefined
+  readonly runtimes: GivenMap | undefined
+  readonly slurmRuntimes: GivenMap | undefined
+}
+
+/** As the file has it, with the file's path. */
+interface GivenMap {
+  readonly content: unknown
+  readonly source: string
 }
 
 /** The environment wins over the file. Throws an `OperatorError`. */
 export function readSettings(env: Environment): GivenSettings {
-  const { settings, runtimes } = readFile(env[CONFIG_FILE])
+  const { settings, maps } = readFile(env[CONFIG_FILE])
   // Also what the environment wins over: it would be found out on the day when the variable is gone.
   for (const [key, text] of settings) readSetting(key, text)
   const given = new Map<Key, Given>([...settings, ...readEnvironment(env)])
-  return { value: key => readSetting(key, given.get(key)), runtimes }
+  return {
+    value: key => readSetting(key, given.get(key)),
+    runtimes: maps.get('runtimes'),
+    slurmRuntimes: maps.get('slurm_runtimes'),
+  }
 }
 
 function readSetting<K extends Key>(key: K, given: Given | undefined): Values[K] {
@@ -76,10 +87,10 @@ function readEnvironment(env: Environment): [Key, Given][] {
 
 interface FileContent {
   readonly settings: [Key, Given][]
-  readonly runtimes: GivenSettings['runtimes']
+  readonly maps: ReadonlyMap<MapKey, GivenMap>
 }
 
-const NO_FILE: FileContent = { settings: [], runtimes: undefined }
+const NO_FILE: FileContent = { settings: [], maps: new Map() }
 
 function readFile(path: string | undefined): FileContent {
   if (path === undefined) return NO_FILE
@@ -94,21 +105,25 @@ function readFile(path: string | undefined): FileContent {
     )
   }
   const entries: [string, unknown][] = Object.entries(content)
-  const runtimes = entries.find(([key]) => key === RUNTIMES)
-  const settings = entries
-    .filter(([key]) => key !== RUNTIMES)
-    .map(([key, value]): [Key, Given] => {
-      if (!isKey(key))
-        throw new OperatorError(unknownSetting(key, path, [...Object.keys(SETTINGS_BY_KEY), RUNTIMES]))
-      const text = toText(value)
-      if (text === undefined) {
-        throw new OperatorError(
-          `${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS_BY_KEY[key].allowed}.`,
-        )
-      }
-      return [key, { name: key, source: path, text }]
-    })
-  return { settings, runtimes: runtimes && { content: runtimes[1], source: path } }
+  const maps = new Map<MapKey, GivenMap>()
+  const settings = entries.flatMap(([key, value]): [Key, Given][] => {
+    const map = MAPS.find(each => each === key)
+    if (map !== undefined) {
+      maps.set(map, { content: value, source: path })
+      return []
+    }
+    if (!isKey(key)) {
+      throw new OperatorError(unknownSetting(key, path, [...Object.keys(SETTINGS_BY_KEY), ...MAPS]))
+    }
+    const text = toText(value)
+    if (text === undefined) {
+      throw new OperatorError(
+        `${key} (${path}) has a value of the wrong kind; it must be ${SETTINGS_BY_KEY[key].allowed}.`,
+      )
+    }
+    return [[key, { name: key, source: path, text }]]
+  })
+  return { settings, maps }
 }
 
 function parseConfigFile(path: string): unknown {

@@ -1,10 +1,13 @@
 import { isIP } from 'node:net'
+import type { PortRange } from './domain/runtime.ts'
 import { LOCAL_SETTINGS } from './launchers/local/settings.ts'
+import { SLURM_SETTINGS } from './launchers/slurm/settings.ts'
 import { parseAmount, parseWhole, setting, type Setting, type ValuesOf } from './lib/setting.ts'
+import { DEFAULT_PORT_RANGE } from './runtimes.ts'
 
 /** Every setting: its default, what is allowed, and how its text is read. */
 
-const ENGINES = ['local', 'none'] as const
+const ENGINES = ['local', 'slurm', 'none'] as const
 export type Engine = (typeof ENGINES)[number]
 /** Processes are watched by way of /proc, which Linux alone has. */
 const DEFAULT_ENGINE: Engine = process.platform === 'linux' ? 'local' : 'none'
@@ -32,6 +35,12 @@ const SETTINGS = {
     parse: text => ENGINES.find(name => name === text),
   }),
   ...LOCAL_SETTINGS,
+  ...SLURM_SETTINGS,
+  scheduler_ports: setting<PortRange>({
+    default: DEFAULT_PORT_RANGE,
+    allowed: 'a range of at least 100 ports from 1024 on, such as 10000-29999',
+    parse: parsePortRange,
+  }),
   dask_python: setting({
     default: 'python3',
     allowed: 'the path of a Python that has the module distributed, or its name in PATH',
@@ -111,6 +120,13 @@ export function isKey(key: string): key is Key {
 
 function oneOf(words: readonly string[]): string {
   return words.length === 1 ? words.join('') : `one of ${words.join(', ')}`
+}
+
+function parsePortRange(text: string): PortRange | undefined {
+  const [, from = '', to = ''] = /^(\d{4,5})-(\d{4,5})$/.exec(text) ?? []
+  const first = parseWhole(from, 1024, 65_535)
+  const last = parseWhole(to, 1024, 65_535)
+  return first === undefined || last === undefined || last - first < 99 ? undefined : { first, last }
 }
 
 function parseHost(text: string): string | undefined {

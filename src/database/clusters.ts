@@ -242,6 +242,7 @@ interface ClusterProgram {
   readonly command: string | null
   /** A JSON object of strings. */
   readonly environment: string
+  readonly lifetimeSeconds: number | null
 }
 
 export type LockedCluster = Cluster & ClusterProgram & { readonly deletesOnEnd: 0 | 1 }
@@ -265,7 +266,8 @@ const lockLiveQuery = new PreparedRows<{ id: number }, LockedCluster>(['id'], (d
     .selectFrom('clusters')
     .select([
       ...(['id', 'creator_id as creatorId', 'name', 'cpus', 'memory', 'workers', 'runtime'] as const),
-      ...(['status', 'reason', 'command', 'environment', 'deletes_on_end as deletesOnEnd'] as const),
+      ...(['status', 'reason', 'command', 'environment'] as const),
+      ...(['lifetime_seconds as lifetimeSeconds', 'deletes_on_end as deletesOnEnd'] as const),
     ])
     .where(
       'id',

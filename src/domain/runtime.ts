@@ -4,7 +4,7 @@ import { MAX_COMMAND_BYTES, MAX_ENVIRONMENT_BYTES } from './limits.ts'
  * What the workers of a cluster run, as data. Commands, URLs and the address may hold {@link PLACEHOLDERS}, such
  * as `{cpus}`.
  */
-export interface Runtime {
+export interface RuntimeDefinition {
   readonly name: string
   /** One sentence, for the form that creates clusters. */
   readonly description: string
@@ -29,6 +29,18 @@ export interface Runtime {
   readonly startTimeoutSeconds: number
   /** Ends with 0 where the runtime's program can run; else `missing` says what to install. */
   readonly check: { readonly command: readonly string[]; readonly missing: string } | undefined
+}
+
+/** A runtime as this server runs it. */
+export interface Runtime extends RuntimeDefinition {
+  /** Where its ports are: other machines may have to reach them. */
+  readonly portRange: PortRange
+}
+
+/** Both of them are in it. */
+export interface PortRange {
+  readonly first: number
+  readonly last: number
 }
 
 /** The placeholders that a runtime's texts may hold, besides the names of its ports, by where they stand. */

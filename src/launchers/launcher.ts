@@ -75,6 +75,10 @@ export interface LogOptions {
 export interface EngineFacts {
   /** The largest worker that can be placed. */
   readonly largestWorker: Size
+  /** Where not every machine has room for that: the sizes of machines, of which a worker has to fit into one. */
+  readonly nodeSizes?: readonly Size[]
+  /** A worker gets whole CPUs, so that a fraction is rounded up. */
+  readonly givesWholeCpus?: boolean
   /**
    * What all workers together may have, where the engine does not queue by itself; then clusters wait for it, first
    * come first served. `undefined`: there is no bound, or the engine queues.
@@ -102,6 +106,10 @@ export interface WorkerSpec {
   /** Its seat: from 0 on for the workers, 0 for the scheduler. */
   readonly index: number
   readonly size: Size
+  /** What it runs, by name: an engine may have settings for it. */
+  readonly runtime: string
+  /** Its cluster ends so long after its start, by the server's hand; an engine may hold the worker to it as well. */
+  readonly lifetimeSeconds: number | null
   /** The program and its arguments, never to be run through a shell. */
   readonly command: readonly string[]
   /** The CLUSTER_* variables, the thread counts and the user's own; the launcher adds PATH, HOME and their like. */

@@ -17,7 +17,7 @@ export interface Output {
   /** Reading and cutting take turns. */
   readonly inTurn: <Result>(work: () => Promise<Result>) => Promise<Result>
   /** Whether nothing more will come; read before the file is, so that the last of it is not missed. */
-  readonly hasEnded: () => boolean
+  readonly hasEnded: () => boolean | Promise<boolean>
 }
 
 /**
@@ -51,7 +51,7 @@ async function* readOpened(
     return { read: output.countCut() + start, most: follow ? Infinity : output.countCut() + size }
   })
   while (!signal.aborted && span.read < span.most) {
-    const hasEnded = output.hasEnded()
+    const hasEnded = await output.hasEnded()
     const chunk = await output.inTurn(async () => {
       const position = await findPosition(file, span.read - output.countCut())
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, span.most - span.read))
@@ -87,6 +87,21 @@ async function openRegular(path: string): Promise<FileHandle | string> {
   if ((await file.stat()).isFile()) return file
   await file.close()
   return NOT_A_FILE
+}
+
+/**
+ * The first bytes of a file that a worker may have put something else in the place of, as text; empty when there is none.
+ */
+export async function readStart(path: string, bytes: number): Promise<string> {
+  const file = await openRegular(path)
+  if (typeof file === 'string') return ''
+  try {
+    const buffer = Buffer.alloc(bytes)
+    const { bytesRead } = await file.read(buffer, 0, bytes, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await file.close()
+  }
 }
 
 const NOT_A_FILE = 'the output is no file any more: the worker has put something else in its place'

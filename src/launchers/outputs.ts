@@ -17,7 +17,11 @@ export class Outputs {
     this.#mostBytes = mostBytes
   }
 
-  async *read(id: WorkerId, options: LogOptions, hasEnded: () => boolean): AsyncGenerator<Uint8Array> {
+  async *read(
+    id: WorkerId,
+    options: LogOptions,
+    hasEnded: () => boolean | Promise<boolean>,
+  ): AsyncGenerator<Uint8Array> {
     yield* readOutput(
       {
         path: this.#pathOf(id),

@@ -14,6 +14,7 @@ import {
   workers,
   type Around,
 } from '../../test/support/snapshots.ts'
+import { DEFAULT_PORT_RANGE } from '../runtimes.ts'
 import type { RecordedCluster } from './snapshot.ts'
 import { portsOf } from './spec.ts'
 
@@ -25,7 +26,7 @@ const rows = (table: Row[]) => table
 const waits = (id: number) => `cluster ${id} stays pending: waiting_for_capacity`
 const cpus = (count: number): Around => ({ capacity: { cpus: count, memory: Infinity } })
 /** The port follows from the scheduler's id. */
-const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler', 2), ['scheduler_port', 'http_port'])['scheduler_port']}`
+const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler', 2), { ports: ['scheduler_port', 'http_port'], portRange: DEFAULT_PORT_RANGE })['scheduler_port']}`
 
 const queue: Row[] = rows([
   [

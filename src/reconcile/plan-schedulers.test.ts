@@ -12,6 +12,7 @@ import {
   workers,
   type Around,
 } from '../../test/support/snapshots.ts'
+import { DEFAULT_PORT_RANGE } from '../runtimes.ts'
 import type { RecordedCluster } from './snapshot.ts'
 import { portsOf } from './spec.ts'
 
@@ -32,7 +33,7 @@ const dask = (
   })
 
 /** The port follows from the scheduler's id. */
-const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler'), ['scheduler_port', 'http_port'])['scheduler_port']}`
+const ADDRESS = `tcp://10.0.0.1:${portsOf(idOf('scheduler'), { ports: ['scheduler_port', 'http_port'], portRange: DEFAULT_PORT_RANGE })['scheduler_port']}`
 
 const shows = (...seats: (number | 'scheduler')[]) =>
   Object.fromEntries(seats.map(seat => [idOf(seat), 'started' as const]))

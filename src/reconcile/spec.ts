@@ -5,17 +5,16 @@ import { sha256Hex } from '../lib/id.ts'
 
 /** From a cluster, its runtime and its scheduler's address to what a launcher starts. */
 
-/** Below the range that systems give to connections by themselves, above the ports of known services. */
-const FIRST_PORT = 10_000
-const LAST_PORT = 29_999
-
 /**
  * The scheduler's ports follow from its worker's id, so nothing has to be remembered; when one is taken, the program
  * ends, and the worker in its place has another id.
  */
-export function portsOf(id: WorkerId, names: readonly string[]): Record<string, number> {
-  const first =
-    FIRST_PORT + (parseInt(sha256Hex(id).slice(0, 8), 16) % (LAST_PORT - FIRST_PORT - names.length))
+export function portsOf(
+  id: WorkerId,
+  { ports: names, portRange }: Pick<Runtime, 'ports' | 'portRange'>,
+): Record<string, number> {
+  const choices = portRange.last - portRange.first - names.length + 2
+  const first = portRange.first + (parseInt(sha256Hex(id).slice(0, 8), 16) % choices)
   return Object.fromEntries(names.map((name, offset) => [name, first + offset]))
 }
 
@@ -30,7 +29,7 @@ type Values = Readonly<Record<string, string | number>>
 
 /** What a runtime's URLs and address may name. */
 function valuesOfScheduler(runtime: Runtime, scheduler: Scheduler): Values {
-  return { scheduler_host: scheduler.address, ...portsOf(scheduler.id, runtime.ports) }
+  return { scheduler_host: scheduler.address, ...portsOf(scheduler.id, runtime) }
 }
 
 function render(template: string, values: Values): string {
@@ -58,6 +57,7 @@ export interface ClusterOfWorker {
   /** The user's own; `null` when the runtime brings one. */
   readonly command: readonly string[] | null
   readonly environment: Readonly<Record<string, string>>
+  readonly lifetimeSeconds: number | null
 }
 
 export interface WorkerToLaunch {
@@ -87,7 +87,7 @@ export function buildSpec(
     workers: cluster.workers,
     cpus: threads,
     memory_bytes: memoryBytes,
-    ...(worker.role === 'scheduler' ? portsOf(worker.id, runtime.ports) : {}),
+    ...(worker.role === 'scheduler' ? portsOf(worker.id, runtime) : {}),
     ...(scheduler === undefined ? {} : valuesOfScheduler(runtime, scheduler)),
     ...(address === undefined ? {} : { address }),
   }
@@ -97,6 +97,8 @@ export function buildSpec(
     role: worker.role,
     index: worker.seat,
     size: { cpus: worker.cpus, memory: worker.memory },
+    runtime: runtime.name,
+    lifetimeSeconds: cluster.lifetimeSeconds,
     // A user's own command is passed on as it is.
     command: templateOf(runtime, worker.role)?.map(word => render(word, values)) ?? cluster.command ?? [],
     environment: {

@@ -19,6 +19,7 @@ const HOSTILE = [
   '--',
   '!history',
   '#comment',
+  '#SBATCH --time=1',
   '&& exit 9',
   '\u0001\u007f\u001b[31m',
   'Grüße 🌍',
@@ -26,7 +27,7 @@ const HOSTILE = [
   '%s%n',
 ]
 
-export const HOSTILE_ARGUMENTS: readonly string[] = [...HOSTILE, 'x'.repeat(60_000)]
+export const HOSTILE_ARGUMENTS: readonly string[] = [...HOSTILE, 'x'.repeat(100_000)]
 
 /** With names that shells use for themselves. */
 export const HOSTILE_VARIABLES: Readonly<Record<string, string>> = {

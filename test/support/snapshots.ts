@@ -5,7 +5,7 @@ import type { ObservedState, ObservedWorker, WorkerEnd } from '../../src/launche
 import { addMs } from '../../src/lib/clock.ts'
 import { plan, type Plan, type Step } from '../../src/reconcile/plan.ts'
 import type { RecordedCluster, Snapshot } from '../../src/reconcile/snapshot.ts'
-import { collectRuntimes } from '../../src/runtimes.ts'
+import { collectRuntimes, DEFAULT_PORT_RANGE } from '../../src/runtimes.ts'
 
 /** What a plan is made from, each in one line, and what it plans, as sentences. */
 
@@ -98,12 +98,17 @@ export interface Around extends Partial<Pick<Snapshot, 'runtimes' | 'probes' | '
   readonly unreachable?: string
 }
 
-const builtIn = collectRuntimes({ daskPython: 'python3', own: [] })
+const builtIn = collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE })
 
 /** A runtime with a scheduler that ends with its workers. */
 const JOB: Runtime = {
   ...{ name: 'job', description: 'A job with a scheduler.', command: ['work', '{address}'], environment: {} },
-  ...{ scheduler: { command: ['lead'], cpus: 1, memory: 1 }, ports: ['port'], restart: 'never' },
+  ...{
+    scheduler: { command: ['lead'], cpus: 1, memory: 1 },
+    ports: ['port'],
+    portRange: DEFAULT_PORT_RANGE,
+    restart: 'never',
+  },
   ...{ address: 'tcp://{scheduler_host}:{port}', readiness: undefined, idleness: undefined },
   ...{ startTimeoutSeconds: 60, check: undefined },
 }

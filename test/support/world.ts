@@ -7,7 +7,7 @@ import type { WorkerEndReason, WorkerStatus } from '../../src/domain/worker.ts'
 import type { EngineFacts } from '../../src/launchers/launcher.ts'
 import { randomId } from '../../src/lib/id.ts'
 import { Reconciler, type ReconcilerOptions } from '../../src/reconcile/loop.ts'
-import { collectRuntimes } from '../../src/runtimes.ts'
+import { collectRuntimes, DEFAULT_PORT_RANGE } from '../../src/runtimes.ts'
 import { Clusters } from '../../src/service/clusters.ts'
 import { Lifecycle } from '../../src/service/lifecycle.ts'
 import { Offer } from '../../src/service/offer.ts'
@@ -18,12 +18,20 @@ import { FakeLauncher } from './fake-launcher.ts'
 /** A scheduler and workers, ready as soon as they have started. */
 export const CREW: Runtime = {
   ...{ name: 'crew', description: 'A scheduler and its workers.', command: ['row', '{address}'] },
-  ...{ scheduler: { command: ['steer'], cpus: 1, memory: 1 }, environment: {}, ports: ['port'] },
+  ...{
+    scheduler: { command: ['steer'], cpus: 1, memory: 1 },
+    environment: {},
+    ports: ['port'],
+    portRange: DEFAULT_PORT_RANGE,
+  },
   ...{ address: 'tcp://{scheduler_host}:{port}', readiness: undefined, idleness: undefined },
   ...{ restart: 'always', startTimeoutSeconds: 60, check: undefined },
 }
 
-const RUNTIMES = new Map([...collectRuntimes({ daskPython: 'python3', own: [] }), [CREW.name, CREW] as const])
+const RUNTIMES = new Map([
+  ...collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE }),
+  [CREW.name, CREW] as const,
+])
 
 const FACTS: EngineFacts = {
   ...{ largestWorker: { cpus: 16, memory: 128 }, capacity: undefined, missingPrograms: new Map() },

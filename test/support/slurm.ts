@@ -1,0 +1,286 @@
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** Whether a Slurm can be started here; in Debian it is the packages slurm-wlm and munge. */
+export function hasSlurm(): boolean {
+  return ['slurmctld', 'slurmd', 'munged'].every(
+    program => spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined,
+  )
+}
+
+export interface SlurmOptions {
+  readonly nodes?: number
+  readonly cpus?: number
+  readonly memoryMib?: number
+  /** Really hold jobs to their memory and cores: takes root, and cgroups of version 1. */
+  readonly confine?: boolean
+  /** How long the controller remembers a job that has ended, in seconds. */
+  readonly minJobAge?: number
+  /** After so many seconds a node that does not answer is down. */
+  readonly slurmdTimeout?: number
+  /** More lines of slurm.conf. */
+  readonly config?: string
+}
+
+/** A Slurm of its own on this machine: a controller, and several nodes that are this machine each. */
+export class SlurmSite {
+  readonly folder: string
+  readonly #options: Required<SlurmOptions>
+  readonly #ports: readonly number[]
+  readonly #nodes = new Map<string, ChildProcess>()
+  #munged: ChildProcess | undefined
+  #controller: ChildProcess | undefined
+
+  private constructor(options: SlurmOptions, ports: readonly number[]) {
+    this.folder = mkdtempSync(join(tmpdir(), 'slurm-'))
+    this.#ports = ports
+    this.#options = {
+      ...{ nodes: 3, cpus: 8, memoryMib: 8192, confine: false, minJobAge: 120, slurmdTimeout: 5, config: '' },
+      ...options,
+    }
+  }
+
+  static async start(options: SlurmOptions = {}): Promise<SlurmSite> {
+    const site = new SlurmSite(options, await findFreePorts(1 + (options.nodes ?? 3)))
+    try {
+      site.#writeFiles()
+      site.#munged = site.#spawn('munged', [
+        ...['--foreground', '--force', `--key-file=${site.#path('munge/key')}`],
+        ...[`--socket=${site.#path('munge.sock')}`, `--pid-file=${site.#path('munged.pid')}`],
+        ...[`--log-file=${site.#path('log/munged.log')}`, `--seed-file=${site.#path('munge/seed')}`],
+      ])
+      site.startController()
+      for (const name of site.nodeNames) site.startNode(name)
+      await site.waitForNodes(site.nodeNames.length)
+    } catch (error) {
+      await site.stop()
+      throw error
+    }
+    return site
+  }
+
+  get conf(): string {
+    return this.#path('slurm.conf')
+  }
+
+  get nodeNames(): readonly string[] {
+    return Array.from({ length: this.#options.nodes }, (_, index) => `n${index + 1}`)
+  }
+
+  /** For programs of Slurm. */
+  get environment(): Record<string, string> {
+    return { PATH: process.env['PATH'] ?? '', SLURM_CONF: this.conf }
+  }
+
+  async run(program: string, ...args: readonly string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(program, args, { env: this.environment })
+    return stdout.trim()
+  }
+
+  /** Ids and states of all jobs that have not ended. */
+  async listJobs(): Promise<string[]> {
+    const output = await this.run('squeue', '-h', '-r', '-o', '%i %T %j')
+    return output.split('\n').filter(line => line !== '')
+  }
+
+  startController(): void {
+    this.#controller = this.#spawn('slurmctld', ['-D', '-f', this.conf])
+  }
+
+  async stopController(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await end(this.#controller, signal)
+    this.#controller = undefined
+  }
+
+  startNode(name: string): void {
+    this.#nodes.set(name, this.#spawn('slurmd', ['-D', '-N', name, '-f', this.conf]))
+  }
+
+  /** As when the machine has no power any more: also what runs on it. */
+  async killNode(name: string): Promise<void> {
+    await end(this.#nodes.get(name), 'SIGKILL')
+    this.#nodes.delete(name)
+    const workers = listPids().filter(pid => readProc(pid, 'environ').includes(`SLURMD_NODENAME=${name}\0`))
+    const steps = workers.map(findParent).filter(pid => readProc(pid, 'cmdline').startsWith('slurmstepd:'))
+    // All at once: none of them may tell of the end of another.
+    for (const pid of [...steps, ...workers]) send(pid, 'SIGSTOP')
+    for (const pid of [...steps, ...workers]) send(pid, 'SIGKILL')
+  }
+
+  async waitForNodes(count: number): Promise<void> {
+    for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 50) {
+      const states = await this.run('sinfo', '-h', '-N', '-o', '%T').catch(() => '')
+      if ((states.match(/^(idle|mixed|allocated)$/gm) ?? []).length >= count) return
+      await sleep(50)
+    }
+    throw new Error(`the nodes did not come up: ${this.#tail()}`)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#controller !== undefined) {
+      await this.run('scancel', `--user=${userInfo().username}`).catch(() => '')
+      for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 50) {
+        if ((await this.listJobs().catch(() => [])).length === 0) break
+        await sleep(50)
+      }
+    }
+    await Promise.all([...this.#nodes.values()].map(node => end(node, 'SIGTERM')))
+    await end(this.#controller, 'SIGTERM')
+    await end(this.#munged, 'SIGTERM')
+    for (const name of this.nodeNames) {
+      spawnSync('sh', [
+        '-c',
+        `find /sys/fs/cgroup/*/slurm_${name} -depth -type d -exec rmdir {} \\; 2>/dev/null`,
+      ])
+    }
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+
+  #spawn(program: string, args: readonly string[]): ChildProcess {
+    const child = spawn(program, args, { env: this.environment, stdio: 'ignore', cwd: this.folder })
+    child.on('error', () => undefined)
+    return child
+  }
+
+  #writeFiles(): void {
+    for (const folder of ['state', 'log', 'munge', ...this.nodeNames.map(name => `state/${name}`)]) {
+      mkdirSync(this.#path(folder), { recursive: true, mode: folder === 'munge' ? 0o700 : 0o755 })
+    }
+    writeFileSync(this.#path('munge/key'), randomBytes(128), { mode: 0o400 })
+    writeFileSync(this.conf, this.#config())
+    if (this.#options.confine) {
+      writeFileSync(
+        this.#path('cgroup.conf'),
+        'CgroupPlugin=cgroup/v1\nCgroupAutomount=no\nConstrainCores=yes\nConstrainRAMSpace=yes\n',
+      )
+    }
+  }
+
+  #config(): string {
+    const { cpus, memoryMib, confine, minJobAge, slurmdTimeout, config } = this.#options
+    const [controllerPort = 0, ...nodePorts] = this.#ports
+    const user = userInfo().username
+    const held = confine
+      ? [
+          'ProctrackType=proctrack/cgroup',
+          'TaskPlugin=task/cgroup',
+          'JobAcctGatherType=jobacct_gather/cgroup',
+        ]
+      : [
+          ...['ProctrackType=proctrack/linuxproc', 'TaskPlugin=task/none'],
+          ...['JobAcctGatherType=jobacct_gather/none', 'SlurmdParameters=config_overrides'],
+        ]
+    return [
+      'ClusterName=test',
+      'SlurmctldHost=localhost(127.0.0.1)',
+      `SlurmctldPort=${controllerPort}`,
+      `SlurmUser=${user}`,
+      `SlurmdUser=${user}`,
+      'AuthType=auth/munge',
+      `AuthInfo=socket=${this.#path('munge.sock')}`,
+      'CredType=cred/munge',
+      'CommunicationParameters=NoInAddrAny,NoCtldInAddrAny',
+      `StateSaveLocation=${this.#path('state')}`,
+      `SlurmdSpoolDir=${this.#path('state/%n')}`,
+      `SlurmctldPidFile=${this.#path('slurmctld.pid')}`,
+      `SlurmdPidFile=${this.#path('slurmd-%n.pid')}`,
+      `SlurmctldLogFile=${this.#path('log/slurmctld.log')}`,
+      `SlurmdLogFile=${this.#path('log/slurmd-%n.log')}`,
+      'MpiDefault=none',
+      'SwitchType=switch/none',
+      ...held,
+      'SelectType=select/cons_tres',
+      'SelectTypeParameters=CR_CPU_Memory',
+      'SchedulerType=sched/backfill',
+      'SchedulerParameters=sched_interval=1,batch_sched_delay=0,sched_min_interval=100000,bf_interval=2',
+      'ReturnToService=2',
+      'SlurmctldTimeout=30',
+      `SlurmdTimeout=${slurmdTimeout}`,
+      'InactiveLimit=0',
+      'KillWait=2',
+      `MinJobAge=${minJobAge}`,
+      'Waittime=0',
+      'DefMemPerCPU=64',
+      'AccountingStorageType=accounting_storage/none',
+      ...this.nodeNames.map(
+        (name, index) =>
+          `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${nodePorts[index]} ` +
+          `CPUs=${cpus} RealMemory=${memoryMib} State=UNKNOWN`,
+      ),
+      'PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO',
+      config,
+      '',
+    ].join('\n')
+  }
+
+  #path(name: string): string {
+    return join(this.folder, name)
+  }
+
+  #tail(): string {
+    const path = this.#path('log/slurmctld.log')
+    try {
+      return readFileSync(path, 'utf8').slice(-2000)
+    } catch {
+      return 'the controller wrote no log'
+    }
+  }
+}
+
+async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise(resolve => child.once('exit', resolve))
+  child.kill(signal)
+  const late = setTimeout(() => child.kill('SIGKILL'), 10_000)
+  await ended
+  clearTimeout(late)
+}
+
+function listPids(): number[] {
+  return spawnSync('ls', ['/proc'], { encoding: 'utf8' })
+    .stdout.split('\n')
+    .filter(name => /^\d+$/.test(name))
+    .map(Number)
+}
+
+function readProc(pid: number, file: 'cmdline' | 'environ' | 'status'): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+function findParent(pid: number): number {
+  return Number(/^PPid:\t(\d+)$/m.exec(readProc(pid, 'status'))?.[1] ?? 0)
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+async function findFreePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map(server => {
+    const address = server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  })
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}

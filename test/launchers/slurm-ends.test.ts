@@ -63,7 +63,7 @@ describe.skipIf(!hasSlurm())('how jobs of Slurm wait and end', () => {
     expect(outcome).toEqual({
       kind: 'refused',
       message:
-        'Slurm refuses it: Memory specification can not be satisfied; Requested node configuration is not available',
+        'Slurm refuses it: Memory specification can not be satisfied; Requested node configuration is not available.',
     })
     expect(readdirSync(join(story.folder, 'refusing', 'workers'))).toEqual([])
   })

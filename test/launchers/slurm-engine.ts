@@ -14,7 +14,7 @@ import type { SlurmSettings } from '../../src/launchers/slurm/settings.ts'
 import { SlurmLauncher, type SlurmOptions } from '../../src/launchers/slurm/slurm-launcher.ts'
 import { SlurmSite, type SlurmOptions as SiteOptions } from '../support/slurm.ts'
 
-const SETTINGS: SlurmSettings = {
+export const SLURM_SETTINGS_OF_TESTS: SlurmSettings = {
   partition: undefined,
   account: undefined,
   qos: undefined,
@@ -26,18 +26,17 @@ const SETTINGS: SlurmSettings = {
 
 export type Changes = Partial<Omit<SlurmOptions, 'settings'>> & { settings?: Partial<SlurmSettings> }
 
-/** Programs of Slurm find it by the environment of this process. */
 export function openSlurm(site: SlurmSite, folder: string, changes: Changes = {}): Promise<SlurmLauncher> {
-  process.env['SLURM_CONF'] = site.conf
   return SlurmLauncher.open({
     folder,
     clock: () => new Date(),
+    environment: site.environment,
     onChange: () => undefined,
     onWarning: message => {
       throw new Error(message)
     },
     ...changes,
-    settings: { ...SETTINGS, ...changes.settings },
+    settings: { ...SLURM_SETTINGS_OF_TESTS, ...changes.settings },
   })
 }
 

@@ -1,6 +1,6 @@
 import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -96,6 +96,30 @@ export class SlurmSite {
   async stopController(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await end(this.#controller, signal)
     this.#controller = undefined
+  }
+
+  /** As after MinJobAge, which is minutes; of what runs it kills the rest. */
+  async forgetJobs(): Promise<void> {
+    await this.stopController()
+    for (const name of readdirSync(this.#path('state'))) {
+      if (name.startsWith('job_state') || name.startsWith('hash.')) {
+        rmSync(this.#path(`state/${name}`), { recursive: true })
+      }
+    }
+    this.startController()
+    await this.waitForNodes(this.nodeNames.length)
+  }
+
+  /** What a program in the place of sbatch has written down: its arguments, a line each, and the script. */
+  async submitAgain(record: string): Promise<void> {
+    const args = readFileSync(join(record, 'args'), 'utf8').trimEnd().split('\n')
+    const script = readFileSync(join(record, 'script'), 'utf8')
+    const child = spawn('sbatch', [...args, '--wait'], {
+      env: this.environment,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    })
+    child.stdin.end(script)
+    await new Promise(resolve => child.once('exit', resolve))
   }
 
   startNode(name: string): void {

@@ -24,13 +24,15 @@ export interface Ground {
 export async function prepareGround({
   folder,
   settings,
+  environment: own = process.env,
 }: {
   readonly folder: string
   readonly settings: SlurmSettings
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }): Promise<Ground> {
   const account = getOwnAccount()
-  const environment = pickEnvironment(process.env, account)
-  const slurmConf = process.env['SLURM_CONF']
+  const environment = pickEnvironment(own, account)
+  const slurmConf = own['SLURM_CONF']
   const slurm = new Slurm(
     slurmConf === undefined || slurmConf === '' ? environment : { ...environment, SLURM_CONF: slurmConf },
   )

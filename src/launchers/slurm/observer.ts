@@ -18,7 +18,7 @@ export interface ObserverOptions {
 
 /** What does not change any more. */
 interface Known {
-  hasBegun?: boolean
+  startedAt?: Date
   end?: { readonly state: WorkerEnd; readonly use: ObservedUse; readonly node: string | null }
 }
 
@@ -36,24 +36,24 @@ export class Observer {
 
   /** Of a job that Slurm knows. `isSettling`: its program has ended, and Slurm has not finished with it. */
   async observe(place: Place, job: Job): Promise<{ worker: ObservedWorker; isSettling: boolean }> {
+    if (stageOf(job) === 'has ended') return { worker: await this.observeEnd(place, job), isSettling: false }
+    const isSettling = this.#options.isCancelled(place) || job.state === 'COMPLETING'
+    const state = await this.#findState(place, job)
+    return { worker: this.#toWorker(place, state, job.node, NO_USE), isSettling }
+  }
+
+  async #findState(place: Place, job: Job): Promise<ObservedState> {
     const known = this.#know(place)
     const stage = stageOf(job)
-    if (stage === 'has ended') return { worker: await this.observeEnd(place, job), isSettling: false }
-    let isSettling = this.#options.isCancelled(place)
-    let state: ObservedState
-    if (stage === 'waits') {
-      state = { kind: 'queued', message: describeWait(job, this.#options.positionOf(job)) }
-    } else {
-      if (stage === 'runs' && known.hasBegun !== true) {
-        const seen = await this.#options.places.look(place)
-        known.hasBegun = hasBegun(seen)
+    if (stage === 'runs' && known.startedAt === undefined) {
+      if (hasBegun(await this.#options.places.look(place))) {
+        known.startedAt = job.startAt ?? this.#options.clock()
       }
-      if (job.state === 'COMPLETING') isSettling = true
-      const startedAt = job.startAt ?? this.#options.clock()
-      state =
-        stage === 'runs' && known.hasBegun === true ? { kind: 'started', startedAt } : { kind: 'placed' }
     }
-    return { worker: this.#toWorker(place, state, job.node, NO_USE), isSettling }
+    // A controller that was killed may have forgotten that it began; it runs the job again, which finds no order.
+    if (known.startedAt !== undefined) return { kind: 'started', startedAt: known.startedAt }
+    if (stage !== 'waits') return { kind: 'placed' }
+    return { kind: 'queued', message: describeWait(job, this.#options.positionOf(job)) }
   }
 
   /** `job`: as Slurm or its accounting remembers it; `undefined`: not at all. */

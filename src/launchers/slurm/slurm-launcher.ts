@@ -34,6 +34,8 @@ export interface SlurmOptions {
   readonly onChange: () => void
   /** A sentence for the operator. */
   readonly onWarning: (message: string) => void
+  /** Tests: instead of this process' own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 /** Slurm's own default, until it has been asked. */

@@ -104,15 +104,13 @@ export class Submission {
       return { kind: 'asked' }
     } catch (error) {
       if (!(error instanceof SlurmError)) throw error
+      const said = error.message.replace('Batch job submission failed: ', '')
       if (mayHaveBeenSubmitted(error)) {
-        onWarning(`It is not known whether Slurm has taken ${batch.workers.length} jobs: ${error.message}`)
+        onWarning(`It is not known whether Slurm has taken ${describeJobs(batch)}: ${said}.`)
         return { kind: 'asked' }
       }
       await this.#removePlaces(batch)
-      return {
-        kind: 'refused',
-        message: `Slurm refuses it: ${error.message.replace('Batch job submission failed: ', '')}`,
-      }
+      return { kind: 'refused', message: `Slurm refuses it: ${said}.` }
     }
   }
 
@@ -150,6 +148,10 @@ function toBatches(workers: readonly WorkerSpec[], settings: SlurmSettings, maxA
     }
     return batches
   })
+}
+
+function describeJobs({ workers }: Batch): string {
+  return workers.length === 1 ? 'a job' : `${workers.length} jobs`
 }
 
 /** For whoever looks at the queue. */

@@ -14,6 +14,9 @@ export interface Launcher {
    */
   readonly home: string
 
+  /** A worker gets whole CPUs, so that a fraction is rounded up. */
+  readonly givesWholeCpus: boolean
+
   /** What its workers are to listen on, such as 127.0.0.1 where all of them are on one machine. */
   readonly listenHost: string
 
@@ -75,10 +78,8 @@ export interface LogOptions {
 export interface EngineFacts {
   /** The largest worker that can be placed. */
   readonly largestWorker: Size
-  /** Where not every machine has room for that: the sizes of machines, of which a worker has to fit into one. */
-  readonly nodeSizes?: readonly Size[]
-  /** A worker gets whole CPUs, so that a fraction is rounded up. */
-  readonly givesWholeCpus?: boolean
+  /** The sizes of machines, of which a worker has to fit into one; without those that are in every way below another. */
+  readonly nodeSizes: readonly Size[]
   /**
    * What all workers together may have, where the engine does not queue by itself; then clusters wait for it, first
    * come first served. `undefined`: there is no bound, or the engine queues.

@@ -36,6 +36,16 @@ const messages = rows([
     { shows: { [idOf(0)]: { kind: 'queued', message: '(Resources)' } } },
   ],
   [
+    'The engine gives whole CPUs: each worker has 2 CPUs for the 1.5 it asked for.',
+    [cluster('running', [worker(0, 'started')], { cpus: 1.5 })],
+    { shows: shows(0), givesWholeCpus: true },
+  ],
+  [
+    'The engine gives whole CPUs: each worker has 1 CPU for the 0.25 it asked for.',
+    [pending(1, { cpus: 0.25 })],
+    { givesWholeCpus: true },
+  ],
+  [
     '0 of 1 workers are ready.',
     [cluster('pending', [worker(0, 'launching')])],
     { shows: { [idOf(0)]: 'placed' } },

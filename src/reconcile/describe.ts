@@ -6,7 +6,7 @@ import { addMs, SECOND_MS, toTimestamp } from '../lib/clock.ts'
 import type { Decision } from './decision.ts'
 import type { SeenWorker } from './observe.ts'
 import type { Admission, Waiting } from './queue.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { RecordedCluster, Snapshot } from './snapshot.ts'
 import { addressOf } from './spec.ts'
 import { describeEnd, MAX_ATTEMPTS, ranWell } from './verdict.ts'
 
@@ -79,7 +79,9 @@ function explain(described: Described): Explanation {
       message: `The engine cannot be asked now (${look.why}). Its workers go on as they are; the engine is asked again.`,
     }
   }
-  if (isReady) return { reason: 'ready', message: describeDone(decision) }
+  if (isReady) {
+    return { reason: 'ready', message: describeDone(decision) ?? describeRounding(cluster, snapshot) }
+  }
   // Where many end one after the other, each would be two events: one that says nothing, and one that takes it back.
   const isInTransit = observations.some(({ seen, closing }) => closing !== undefined && seen.reason === null)
   if (isInTransit) return { reason: cluster.reason, message: cluster.message }
@@ -105,7 +107,7 @@ function explain(described: Described): Explanation {
     return { reason: cluster.reason, message: cluster.message }
   }
   if (!workers.some(({ status }) => status === 'placed' || status === 'started')) {
-    return { reason: 'launching', message: null }
+    return { reason: 'launching', message: describeRounding(cluster, snapshot) }
   }
   const problem = snapshot.probes.get(cluster.id)?.problem
   return {
@@ -122,6 +124,12 @@ function describeDone({ cluster, runtime, readyWorkers }: Decision): string | nu
   return runtime?.restart === 'never' && done > 0
     ? `${done} of ${cluster.workers} workers ${done === 1 ? 'has' : 'have'} ended with exit code 0.`
     : null
+}
+
+/** Where the workers have more than their creator asked for. */
+function describeRounding({ cpus }: RecordedCluster, { givesWholeCpus }: Snapshot): string | null {
+  if (!givesWholeCpus || Number.isInteger(cpus)) return null
+  return `The engine gives whole CPUs: each worker has ${amountOf(Math.ceil(cpus), 'CPUs')} for the ${round(cpus)} it asked for.`
 }
 
 const EXACT_PLACES = 50

@@ -170,6 +170,7 @@ export class Reconciler {
       runtimes,
       probes: this.#prober.results,
       capacity: known === undefined ? 'unknown' : known.capacity,
+      givesWholeCpus: launcher.givesWholeCpus,
       clock,
     })
     this.#prober.follow(snapshot.clusters, snapshot.look, runtimes)

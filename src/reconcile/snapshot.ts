@@ -46,6 +46,8 @@ export interface Snapshot {
    * has not said yet what it can do.
    */
   readonly capacity: Size | 'unknown' | undefined
+  /** The engine rounds a fraction of a CPU up. */
+  readonly givesWholeCpus: boolean
 }
 
 /** Clusters that are read in one turn of the event loop, so that requests come between. */
@@ -58,7 +60,9 @@ const PAGE = 500
 export async function takeSnapshot(
   rows: LiveRows,
   launcher: Pick<Launcher, 'list'>,
-  around: Pick<Snapshot, 'runtimes' | 'probes' | 'capacity'> & { readonly clock: () => Date },
+  around: Pick<Snapshot, 'runtimes' | 'probes' | 'capacity' | 'givesWholeCpus'> & {
+    readonly clock: () => Date
+  },
 ): Promise<Snapshot> {
   const { clock, ...rest } = around
   const recorded = await rows.listUnendedIds()

@@ -59,9 +59,11 @@ export class Offer {
   }
 
   #sizeProblems(asked: Asked, scheduler: Size | undefined) {
-    const { largestWorker, capacity } = this.#facts ?? {}
+    const { largestWorker, nodeSizes, capacity } = this.#facts ?? {}
     const cpus = sizeProblem(asked.cpus, largestWorker?.cpus, 'CPUs')
-    const memory = sizeProblem(asked.memory, largestWorker?.memory, 'GiB')
+    const memory =
+      sizeProblem(asked.memory, largestWorker?.memory, 'GiB') ??
+      (cpus === undefined ? pairProblem(asked, nodeSizes) : undefined)
     const fits = (each: number | undefined, ofScheduler: number, all: number | undefined) =>
       each === undefined || all === undefined || each * asked.workers + ofScheduler <= all
     const workers =
@@ -87,6 +89,15 @@ function sizeProblem(
   return asked !== undefined && largest !== undefined && asked > largest
     ? `must be at most ${largest}: the largest worker that can be placed here has ${largest} ${unit}`
     : undefined
+}
+
+/** Each for itself can be had, but not on one machine. */
+function pairProblem({ cpus, memory }: Asked, nodeSizes: readonly Size[] = []): string | undefined {
+  if (cpus === undefined || memory === undefined || nodeSizes.length === 0) return undefined
+  if (nodeSizes.some(size => cpus <= size.cpus && memory <= size.memory)) return undefined
+  const most = Math.max(...nodeSizes.filter(size => cpus <= size.cpus).map(size => size.memory))
+  const sizes = nodeSizes.map(describeSize).join(', or ')
+  return `must be at most ${most} with ${cpus} CPUs: the largest machines here have ${sizes}`
 }
 
 /** Such as "8 CPUs and 32 GiB"; what is not bounded is left out. */

@@ -37,6 +37,7 @@ export class FakeEngine {
  */
 export class FakeLauncher implements Launcher {
   readonly engine = 'fake'
+  readonly givesWholeCpus = false
   readonly listenHost = '127.0.0.1'
   readonly home: string
   readonly state: FakeEngine
@@ -49,6 +50,7 @@ export class FakeLauncher implements Launcher {
   ignoresTermination = false
   capacity: Size | undefined
   largestWorker: Size = { cpus: 16, memory: 128 }
+  nodeSizes: readonly Size[] = [this.largestWorker]
   readonly missingPrograms = new Map<string, string>()
 
   #nextLaunch: 'works' | 'refuses' | 'rejects-before' | 'rejects-after' = 'works'
@@ -130,6 +132,7 @@ export class FakeLauncher implements Launcher {
     this.calls.describe += 1
     return this.#answer({
       largestWorker: this.largestWorker,
+      nodeSizes: this.nodeSizes,
       capacity: this.capacity,
       missingPrograms: this.missingPrograms,
       enforced: { cpus: true, memory: true },

@@ -70,6 +70,9 @@ class MortalLauncher implements Launcher {
   get home(): string {
     return this.#launcher.home
   }
+  get givesWholeCpus(): boolean {
+    return this.#launcher.givesWholeCpus
+  }
   get listenHost(): string {
     return this.#launcher.listenHost
   }

@@ -90,7 +90,9 @@ function toObserved(id: string, shown: Shown): ObservedWorker {
 }
 
 /** What the engine shows, by id; recorded workers that it does not show and was asked for are gone. */
-export interface Around extends Partial<Pick<Snapshot, 'runtimes' | 'probes' | 'capacity'>> {
+export interface Around extends Partial<
+  Pick<Snapshot, 'runtimes' | 'probes' | 'capacity' | 'givesWholeCpus'>
+> {
   readonly shows?: Readonly<Record<string, Shown>>
   /** Recorded after the engine was asked. */
   readonly notAskedFor?: readonly string[]
@@ -128,7 +130,7 @@ export function snapshotOf(clusters: readonly RecordedCluster[], around: Around 
         ? { kind: 'seen', workers: seen, gone: new Set(gone.map(({ id }) => id)) }
         : { kind: 'unreachable', why: unreachable },
     clusters,
-    ...{ runtimes: RUNTIMES, probes: new Map(), capacity: undefined },
+    ...{ runtimes: RUNTIMES, probes: new Map(), capacity: undefined, givesWholeCpus: false },
     ...rest,
   }
 }

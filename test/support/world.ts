@@ -34,7 +34,12 @@ const RUNTIMES = new Map([
 ])
 
 const FACTS: EngineFacts = {
-  ...{ largestWorker: { cpus: 16, memory: 128 }, capacity: undefined, missingPrograms: new Map() },
+  ...{
+    largestWorker: { cpus: 16, memory: 128 },
+    nodeSizes: [{ cpus: 16, memory: 128 }],
+    capacity: undefined,
+    missingPrograms: new Map(),
+  },
   ...{ enforced: { cpus: true, memory: true }, summary: '' },
 }
 

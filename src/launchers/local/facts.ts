@@ -18,11 +18,13 @@ export function describeFacts({
   readonly missingPrograms: EngineFacts['missingPrograms']
 }): EngineFacts {
   const isBound = cpus !== undefined || memoryGib !== undefined
+  const largestWorker = {
+    cpus: Math.min(MAX_CPUS, cpus ?? MAX_CPUS),
+    memory: Math.min(MAX_MEMORY_GIB, memoryGib ?? MAX_MEMORY_GIB),
+  }
   return {
-    largestWorker: {
-      cpus: Math.min(MAX_CPUS, cpus ?? MAX_CPUS),
-      memory: Math.min(MAX_MEMORY_GIB, memoryGib ?? MAX_MEMORY_GIB),
-    },
+    largestWorker,
+    nodeSizes: [largestWorker],
     capacity: isBound ? { cpus: cpus ?? Infinity, memory: memoryGib ?? Infinity } : undefined,
     missingPrograms,
     enforced: { cpus: held.cpus, memory: held.memory },

@@ -62,6 +62,7 @@ const UNDER_WAY_MS = 15_000
 export class LocalLauncher implements Launcher {
   readonly engine = 'local'
   readonly home: string
+  readonly givesWholeCpus = false
   readonly listenHost = '127.0.0.1'
   readonly #options: LocalOptions
   readonly #ground: Ground

@@ -17,7 +17,6 @@ export function describeSlurm(config: SlurmConfig, nodes: readonly Node[]): Engi
     nodeSizes,
     // Slurm queues by itself.
     capacity: undefined,
-    givesWholeCpus: true,
     missingPrograms: new Map(),
     enforced: config.enforced,
     summary: summarize(config, nodes, largest),

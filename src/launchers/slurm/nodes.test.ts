@@ -104,7 +104,6 @@ test('says in a sentence what workers are held to', () => {
       { cpus: 4, memory: 4 },
     ],
     capacity: undefined,
-    givesWholeCpus: true,
     missingPrograms: new Map(),
     enforced: { cpus: false, memory: false },
     summary:

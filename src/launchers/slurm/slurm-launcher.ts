@@ -53,6 +53,7 @@ const OUTPUTS_AT_ONCE = 8
 export class SlurmLauncher implements Launcher {
   readonly engine = 'slurm'
   readonly home: string
+  readonly givesWholeCpus = true
   /** Where a worker's node is reached is known on that node; its job puts it there. */
   readonly listenHost = `node-address-${randomId()}`
   readonly #options: SlurmOptions

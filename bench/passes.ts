@@ -61,6 +61,7 @@ async function fill(folder: string, count: number, launcher: FakeLauncher): Prom
       size: { cpus: 1, memory: 1 },
       runtime: 'idle',
       lifetimeSeconds: null,
+      files: {},
       command: [],
       environment: {},
     })),
@@ -77,7 +78,12 @@ async function measure(count: number, withShare: boolean): Promise<PassFigures> 
   const reconciler = new Reconciler({
     database,
     launcher,
-    runtimes: collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE }),
+    runtimes: collectRuntimes({
+      daskPython: 'python3',
+      own: [],
+      portRange: DEFAULT_PORT_RANGE,
+      overNetwork: false,
+    }),
     facts: () => facts,
     clock: systemClock,
     onPass: () => {

@@ -30,6 +30,7 @@ const runtimeSchema = Type.Object(
     ),
     ports: Type.Optional(Type.Array(portName, { maxItems: 10, uniqueItems: true })),
     address: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    credentials: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$' })),
     readiness: Type.Optional(
       Type.Object(
         { url: Type.String({ pattern: '^http://' }), count: Type.String({ minLength: 1 }) },
@@ -95,6 +96,7 @@ function toRuntime(name: string, given: Static<typeof runtimeSchema>): RuntimeDe
     environment: given.environment ?? {},
     ports: given.ports ?? [],
     address: given.address,
+    credentials: given.credentials,
     readiness: given.readiness,
     idleness: given.idleness,
     restart: given.restart ?? 'always',

@@ -13,6 +13,7 @@ const idle: RuntimeDefinition = {
   environment: {},
   ports: [],
   address: undefined,
+  credentials: undefined,
   readiness: undefined,
   idleness: undefined,
   restart: 'always',
@@ -28,6 +29,7 @@ const command: RuntimeDefinition = {
   environment: {},
   ports: [],
   address: undefined,
+  credentials: undefined,
   readiness: undefined,
   idleness: undefined,
   restart: 'never',
@@ -38,23 +40,41 @@ const command: RuntimeDefinition = {
 const DASK_SCHEDULER =
   '-m distributed.cli.dask_scheduler --host {listen_host} --port {scheduler_port} ' +
   '--dashboard-address {listen_host}:{http_port}'
+const DASK_CREDENTIALS = 'credentials.pem'
+/** Both sides show the certificate, and trust nothing else: without it nobody gets in. */
+const DASK_TLS = `--tls-ca-file ${DASK_CREDENTIALS} --tls-cert ${DASK_CREDENTIALS} --tls-key ${DASK_CREDENTIALS}`
+const DASK_OVER_NETWORK = {
+  DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION: 'True',
+  // Whoever can reach the scheduler's HTTP port could read its logs and what it computes; this is what we ask it.
+  DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES: '["distributed.http.scheduler.json", "distributed.http.health"]',
+}
 const DASK_WORKER =
   '-m distributed.cli.dask_worker {address} --host {listen_host} --name worker-{index} --no-nanny ' +
   '--nthreads {cpus} --memory-limit {memory_bytes} --local-directory . ' +
   // Without it every worker serves its pages to the network.
-  '--dashboard-address {listen_host}:0'
+  '--dashboard-address 127.0.0.1:0'
 
-/** `python` has the module `distributed`; a path, or a name that is looked up in PATH. */
-function dask(python: string): RuntimeDefinition {
+/**
+ * `python` has the module `distributed`; a path, or a name that is looked up in PATH. `overNetwork`: others than its
+ * creator are on the way between its workers, and could otherwise run code as their user.
+ */
+function dask(python: string, overNetwork: boolean): RuntimeDefinition {
+  const tls = overNetwork ? DASK_TLS.split(' ') : []
   return {
     name: 'dask',
     description: 'A Dask scheduler and its workers, for a Dask client to compute on.',
-    scheduler: { command: [python, ...DASK_SCHEDULER.split(' ')], cpus: 1, memory: 2 },
-    command: [python, ...DASK_WORKER.split(' ')],
+    scheduler: { command: [python, ...DASK_SCHEDULER.split(' '), ...tls], cpus: 1, memory: 2 },
+    command: [python, ...DASK_WORKER.split(' '), ...tls],
     // Its threads share the CPUs already; BLAS in each of them must not multiply that.
-    environment: { OMP_NUM_THREADS: '1', MKL_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+    environment: {
+      OMP_NUM_THREADS: '1',
+      MKL_NUM_THREADS: '1',
+      OPENBLAS_NUM_THREADS: '1',
+      ...(overNetwork ? DASK_OVER_NETWORK : {}),
+    },
     ports: ['scheduler_port', 'http_port'],
-    address: 'tcp://{scheduler_host}:{scheduler_port}',
+    address: `${overNetwork ? 'tls' : 'tcp'}://{scheduler_host}:{scheduler_port}`,
+    credentials: overNetwork ? DASK_CREDENTIALS : undefined,
     readiness: { url: 'http://{scheduler_host}:{http_port}/json/counts.json', count: 'workers' },
     idleness: {
       url: 'http://{scheduler_host}:{http_port}/json/counts.json',
@@ -81,8 +101,10 @@ export function collectRuntimes(options: {
   daskPython: string
   own: readonly RuntimeDefinition[]
   portRange: PortRange
+  /** Workers are on several machines. */
+  overNetwork: boolean
 }): ReadonlyMap<string, Runtime> {
   const { portRange } = options
-  const all = [idle, command, dask(options.daskPython), ...options.own]
+  const all = [idle, command, dask(options.daskPython, options.overNetwork), ...options.own]
   return new Map(all.map(runtime => [runtime.name, { ...runtime, portRange }]))
 }

@@ -154,6 +154,7 @@ async function startServices(config: Config, options: ServeOptions, started: Sta
     daskPython: config.daskPython,
     own: config.runtimes,
     portRange: config.schedulerPorts,
+    overNetwork: config.engine === 'slurm',
   })
   let engine: RunningEngine | undefined
   const launcher =

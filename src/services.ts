@@ -8,6 +8,7 @@ import type { PasswordHasher } from './lib/password.ts'
 import { Clusters } from './service/clusters.ts'
 import { Administration } from './service/administration.ts'
 import type { EngineHealth } from './service/engine-health.ts'
+import { ClusterCredentials } from './service/credentials.ts'
 import { EventWatch } from './service/event-watch.ts'
 import { Events } from './service/events.ts'
 import { Login } from './service/login.ts'
@@ -62,6 +63,7 @@ export function createServices(database: Database, options: ServicesOptions) {
     usage: new Usage(database, { clock, price }),
     users: new Users(database, clock),
     workers: new Workers(database),
+    credentials: new ClusterCredentials(database),
     logs: new Logs(database, { launcher: options.launcher, offer }),
   }
 }

@@ -15,6 +15,7 @@ import type { EngineHealth } from '../service/engine-health.ts'
 import type { Events } from '../service/events.ts'
 import type { Lifecycle } from '../service/lifecycle.ts'
 import type { Login } from '../service/login.ts'
+import type { ClusterCredentials } from '../service/credentials.ts'
 import type { Logs } from '../service/logs.ts'
 import type { Offer } from '../service/offer.ts'
 import type { TokenWatch } from '../service/token-watch.ts'
@@ -59,6 +60,7 @@ export interface AppOptions {
     readonly tokenWatch: TokenWatch
     readonly login: Login
     readonly logs: Logs
+    readonly credentials: ClusterCredentials
     readonly usage: Usage
     readonly users: Users
     readonly waiting: Waiting

@@ -6,6 +6,7 @@ import { addDoctorCommand } from './commands/doctor.ts'
 import { addListCommand } from './commands/list.ts'
 import { addLoadDataCommand } from './commands/loaddata.ts'
 import { addLoginCommands } from './commands/login.ts'
+import { addCredentialsCommand } from './commands/credentials.ts'
 import { addLogsCommand } from './commands/logs.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShowCommand } from './commands/show.ts'
@@ -41,7 +42,15 @@ export async function main(argv: readonly string[]): Promise<number> {
 const GROUPS: readonly (readonly [string, readonly ((program: Command) => void)[]])[] = [
   [
     'Clusters:',
-    [addCreateCommand, addListCommand, addShowCommand, addWatchCommands, addLogsCommand, addChangeCommands],
+    [
+      addCreateCommand,
+      addListCommand,
+      addShowCommand,
+      addWatchCommands,
+      addLogsCommand,
+      addCredentialsCommand,
+      addChangeCommands,
+    ],
   ],
   ['You:', [addLoginCommands, addTokenCommands, addUsageCommand, addDoctorCommand]],
   ["The server's machine:", [addServeCommand, addUserCommands, addLoadDataCommand]],

@@ -181,6 +181,13 @@ export class Client {
     )
   }
 
+  /** The cluster's own certificate and its key, in PEM: what lets its creator connect. */
+  getCredentials(id: number): Promise<Result<string>> {
+    return this.#transport.settle(
+      this.#transport.api.GET('/clusters/{id}/credentials', { params: { path: { id } }, parseAs: 'text' }),
+    )
+  }
+
   /** What a worker prints, as it comes. */
   async openLogs(id: number, options: LogsOptions = {}): Promise<Result<AsyncGenerator<string>>> {
     const { signal, ...query } = options

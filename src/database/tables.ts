@@ -12,6 +12,7 @@ export interface Tables {
   clusters: ClustersTable
   workers: WorkersTable
   outputs: OutputsTable
+  credentials: CredentialsTable
   leases: LeasesTable
   samples: SamplesTable
   audit: AuditTable
@@ -127,6 +128,13 @@ interface OutputsTable {
   worker_id: WorkerId
   cluster_id: number
   output: Uint8Array
+}
+
+/** Of live clusters whose workers let nobody in without. */
+interface CredentialsTable {
+  cluster_id: number
+  /** A certificate and its key. */
+  pem: string
 }
 
 /** What the workers of a cluster used together. */

@@ -19,6 +19,11 @@ export interface RuntimeDefinition {
   readonly ports: readonly string[]
   /** Where a client connects; needs a scheduler. */
   readonly address: string | undefined
+  /**
+   * A file in the folder where each of its workers begins: the cluster's own certificate and its key, in PEM. Its
+   * creator can fetch the same. `undefined`: there are none.
+   */
+  readonly credentials: string | undefined
   /** `undefined`: a worker is ready when its program has started. */
   readonly readiness: Readiness | undefined
   /** `undefined`: nobody can tell, so there is no idle timeout. */

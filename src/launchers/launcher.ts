@@ -113,6 +113,8 @@ export interface WorkerSpec {
   readonly lifetimeSeconds: number | null
   /** The program and its arguments, never to be run through a shell. */
   readonly command: readonly string[]
+  /** Texts by the name of the file, for it alone to read, in the folder where it begins. */
+  readonly files: Readonly<Record<string, string>>
   /** The CLUSTER_* variables, the thread counts and the user's own; the launcher adds PATH, HOME and their like. */
   readonly environment: Readonly<Record<string, string>>
 }

@@ -13,7 +13,7 @@ const ACCOUNT = { name: 'ann', uid: 1000, gid: 1000, home: '/home/ann', shell: '
 function specOf(command: readonly string[], environment: Readonly<Record<string, string>> = {}): WorkerSpec {
   return {
     ...{ id: 'w', clusterId: 1, role: 'worker', index: 0, size: { cpus: 0.5, memory: 2 } },
-    ...{ runtime: 'command', lifetimeSeconds: null },
+    ...{ runtime: 'command', lifetimeSeconds: null, files: {} },
     ...{ command, environment },
   }
 }

@@ -7,6 +7,7 @@ import {
   type ClusterChange,
   type LockedCluster,
 } from '../database/clusters.ts'
+import { deleteCredentials } from '../database/credentials.ts'
 import { takeNumbers } from '../database/counters.ts'
 import type { Database } from '../database/database.ts'
 import { insertEvents } from '../database/events.ts'
@@ -226,6 +227,11 @@ async function changeClusters(
       reason: change.reason,
       message: change.message,
     })),
+  )
+  await deleteCredentials(
+    trx,
+    dialect,
+    ended.map(({ change }) => change.id),
   )
   // Their creators have asked for it, and what they cost is over now.
   const forgotten = ended.filter(({ cluster }) => cluster.deletesOnEnd === 1)

@@ -5,6 +5,7 @@ import type { WorkerId } from '../domain/worker.ts'
 import type { EngineFacts, Handle, Launcher, WorkerSpec } from '../launchers/launcher.ts'
 import { toTimestamp, type Clock } from '../lib/clock.ts'
 import { leaveOut, LeaseLost, record, recordRefusals, type RecordedLaunch } from './apply.ts'
+import { getCredentials } from './credentials.ts'
 import { LeaseHolder } from './lease-holder.ts'
 import { OutputReader } from './outputs.ts'
 import { pausesAfter } from './pauses.ts'
@@ -229,11 +230,28 @@ export class Reconciler {
     }
   }
 
+  /** By cluster, of those whose runtime has any; they are recorded before anybody has them. */
+  async #getCredentials(launches: readonly RecordedLaunch[]): Promise<ReadonlyMap<number, string>> {
+    const { database, runtimes, clock } = this.#options
+    const credentials = new Map<number, string>()
+    for (const { cluster } of launches) {
+      if (credentials.has(cluster.id) || runtimes.get(cluster.runtime)?.credentials === undefined) continue
+      credentials.set(cluster.id, await getCredentials(database, cluster.id, clock))
+    }
+    return credentials
+  }
+
   async #launch(launches: readonly RecordedLaunch[], snapshot: Snapshot): Promise<void> {
     if (launches.length === 0) return
     const { database, launcher, clock, onError } = this.#options
-    const specs = launches.map(launch => toSpec(launch, snapshot, launcher.listenHost))
     try {
+      const credentials = await this.#getCredentials(launches)
+      const specs = launches.map(launch =>
+        toSpec(launch, snapshot, {
+          listenHost: launcher.listenHost,
+          credentials: credentials.get(launch.cluster.id),
+        }),
+      )
       const outcomes = await this.#timed(launcher.launch(specs))
       const refusals = launches.flatMap(({ worker }, index) => {
         const outcome = outcomes[index]
@@ -257,7 +275,11 @@ async function planInTurns(snapshot: Snapshot): Promise<Plan> {
   }
 }
 
-function toSpec({ worker, cluster }: RecordedLaunch, snapshot: Snapshot, listenHost: string): WorkerSpec {
+function toSpec(
+  { worker, cluster }: RecordedLaunch,
+  snapshot: Snapshot,
+  around: { readonly listenHost: string; readonly credentials: string | undefined },
+): WorkerSpec {
   const runtime = snapshot.runtimes.get(cluster.runtime)
   if (runtime === undefined) throw new Error(`a launch was planned for the runtime ${cluster.runtime}`)
   const { schedulerId } = worker
@@ -271,7 +293,7 @@ function toSpec({ worker, cluster }: RecordedLaunch, snapshot: Snapshot, listenH
       : { id: schedulerId, address }
   const command = cluster.command === null ? null : parseCommand(cluster.command)
   const environment = parseEnvironment(cluster.environment)
-  return buildSpec({ ...cluster, command, environment }, runtime, worker, { listenHost, scheduler })
+  return buildSpec({ ...cluster, command, environment }, runtime, worker, { ...around, scheduler })
 }
 
 function parseCommand(text: string): string[] {

@@ -42,7 +42,7 @@ test('bytes that are no text harm nothing', () => {
 
 const SPEC: WorkerSpec = {
   ...{ id: 'a', clusterId: 1, role: 'worker', index: 0, size: { cpus: 1, memory: 1 }, command: [] },
-  ...{ runtime: 'command', lifetimeSeconds: null },
+  ...{ runtime: 'command', lifetimeSeconds: null, files: {} },
   environment: {},
 }
 

@@ -32,6 +32,7 @@ const build = (
     { ...WORKER, ...worker },
     {
       listenHost: '127.0.0.1',
+      credentials: 'PEM',
       scheduler: worker.role === 'scheduler' ? undefined : SCHEDULER,
     },
   )

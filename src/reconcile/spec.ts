@@ -74,7 +74,12 @@ export function buildSpec(
   cluster: ClusterOfWorker,
   runtime: Runtime,
   worker: WorkerToLaunch,
-  around: { readonly listenHost: string; readonly scheduler: Scheduler | undefined },
+  around: {
+    readonly listenHost: string
+    readonly scheduler: Scheduler | undefined
+    /** Of the cluster; `undefined` where its runtime has none. */
+    readonly credentials: string | undefined
+  },
 ): WorkerSpec {
   const threads = Math.max(1, Math.ceil(worker.cpus))
   const memoryBytes = Math.round(worker.memory * 1024 ** 3)
@@ -101,20 +106,36 @@ export function buildSpec(
     lifetimeSeconds: cluster.lifetimeSeconds,
     // A user's own command is passed on as it is.
     command: templateOf(runtime, worker.role)?.map(word => render(word, values)) ?? cluster.command ?? [],
+    files: filesOf(runtime, around.credentials),
     environment: {
       ...threadCounts(Math.max(1, Math.floor(worker.cpus))),
       ...runtime.environment,
       ...cluster.environment,
-      CLUSTER_ID: String(cluster.id),
-      CLUSTER_NAME: cluster.name,
-      CLUSTER_WORKERS: String(cluster.workers),
-      CLUSTER_WORKER_ID: worker.id,
-      CLUSTER_ROLE: worker.role,
-      CLUSTER_INDEX: String(worker.seat),
-      CLUSTER_CPUS: String(worker.cpus),
-      CLUSTER_MEMORY_BYTES: String(memoryBytes),
+      ...tellWorker(cluster, worker, memoryBytes),
       ...(address === undefined ? {} : { CLUSTER_ADDRESS: address }),
     },
+  }
+}
+
+function filesOf({ credentials: name }: Runtime, credentials: string | undefined): Record<string, string> {
+  return name === undefined || credentials === undefined ? {} : { [name]: credentials }
+}
+
+/** What a program may want to know of itself. */
+function tellWorker(
+  cluster: ClusterOfWorker,
+  worker: WorkerToLaunch,
+  memoryBytes: number,
+): Record<string, string> {
+  return {
+    CLUSTER_ID: String(cluster.id),
+    CLUSTER_NAME: cluster.name,
+    CLUSTER_WORKERS: String(cluster.workers),
+    CLUSTER_WORKER_ID: worker.id,
+    CLUSTER_ROLE: worker.role,
+    CLUSTER_INDEX: String(worker.seat),
+    CLUSTER_CPUS: String(worker.cpus),
+    CLUSTER_MEMORY_BYTES: String(memoryBytes),
   }
 }
 

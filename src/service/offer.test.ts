@@ -3,7 +3,12 @@ import type { Size } from '../launchers/launcher.ts'
 import { collectRuntimes, DEFAULT_PORT_RANGE } from '../runtimes.ts'
 import { Offer } from './offer.ts'
 
-const RUNTIMES = collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE })
+const RUNTIMES = collectRuntimes({
+  daskPython: 'python3',
+  own: [],
+  portRange: DEFAULT_PORT_RANGE,
+  overNetwork: false,
+})
 
 /** What is wrong with a cluster of that size, on machines of these. */
 function problemsOf(cpus: number, memory: number, ...nodeSizes: Size[]) {

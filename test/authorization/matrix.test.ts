@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { insertCredentials } from '../../src/database/credentials.ts'
 import { HOUR_MS } from '../../src/lib/clock.ts'
 import { Caller } from '../support/caller.ts'
 import { getSetCookie, getCsrf } from '../support/log-in.ts'
@@ -17,7 +18,7 @@ interface Thing {
 interface Row {
   readonly path: (made: Thing) => string
   /** Made by alice anew for each call. */
-  readonly make?: 'cluster' | 'token' | 'user'
+  readonly make?: 'cluster' | 'secured' | 'token' | 'user'
   readonly body?: (caller: Caller) => unknown
   readonly headers?: () => Record<string, string>
   readonly statuses: Readonly<Record<CallerName, number>>
@@ -69,6 +70,11 @@ const MATRIX: Readonly<Record<string, Row>> = {
   listWorkers: {
     make: 'cluster',
     path: ({ id }) => `/clusters/${id}/workers`,
+    statuses: tokenOnly(404, 200, 404),
+  },
+  getCredentials: {
+    make: 'secured',
+    path: ({ id }) => `/clusters/${id}/credentials`,
     statuses: tokenOnly(404, 200, 404),
   },
   getLogs: { make: 'cluster', path: ({ id }) => `/clusters/${id}/logs`, statuses: tokenOnly(404, 200, 404) },
@@ -194,10 +200,20 @@ async function freshCaller(name: CallerName): Promise<Caller> {
   return await callers[name]()
 }
 
+/** As after its first launch, where its workers let nobody in without. */
+async function makeSecured(): Promise<Thing> {
+  const { database } = server
+  const cluster = await alice.createCluster()
+  const credentials = { clusterId: cluster.id, pem: 'PEM' }
+  await database.transaction(trx => insertCredentials(trx, database.dialect, credentials))
+  return cluster
+}
+
 async function make(kind: Row['make']): Promise<Thing> {
   if (kind === undefined) return { id: 0 }
   if (kind === 'cluster') return await alice.createCluster()
   if (kind === 'user') return await server.user()
+  if (kind === 'secured') return await makeSecured()
   return (await alice.post('/tokens', { name: 'made' })).body as Thing
 }
 

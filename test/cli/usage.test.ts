@@ -65,6 +65,7 @@ test('the help of what users do shows examples', async () => {
     'watch',
     'events',
     'logs',
+    'credentials',
     'scale',
     'stop',
     'delete',

@@ -54,7 +54,7 @@ export function describeLauncherContract(
       const id = newWorkerId()
       return {
         ...{ id, clusterId: 1, role: 'worker', index: 0, size: { cpus: 1, memory: 0.25 }, command },
-        ...{ runtime: 'command', lifetimeSeconds: null },
+        ...{ runtime: 'command', lifetimeSeconds: null, files: {} },
         ...changes,
         environment: { CLUSTER_WORKER_ID: id, ...changes.environment },
       }
@@ -208,6 +208,15 @@ export function describeLauncherContract(
         for (const name of ['PATH', 'HOME', 'USER', 'LOGNAME']) expect(found[name], name).toBeTruthy()
         expect(Object.keys(found).filter(each => each.startsWith('CLUSTERS_'))).toEqual([])
         await clear(launcher, ids)
+      })
+
+      test('puts files where the worker begins, for it alone to read', async () => {
+        const files = { 'secret.pem': `it's $HOME\n${'z'.repeat(5000)}\n` }
+        const [id = ''] = await launch(spec(['sh', '-c', 'stat -c %a secret.pem; cat secret.pem'], { files }))
+        await endOf(id)
+        const output = await read(launcher, id, { signal: AbortSignal.timeout(10_000) })
+        expect(output).toBe(`600\n${files['secret.pem']}`)
+        await clear(launcher, [id])
       })
 
       test.each([

@@ -112,7 +112,7 @@ export function specOf(command: readonly string[], changes: Partial<WorkerSpec> 
   const id = newWorkerId()
   return {
     ...{ id, clusterId: 1, role: 'worker', index: 0, size: { cpus: 1, memory: 0.25 }, command },
-    ...{ runtime: 'command', lifetimeSeconds: null },
+    ...{ runtime: 'command', lifetimeSeconds: null, files: {} },
     ...changes,
     environment: { CLUSTER_WORKER_ID: changes.id ?? id, ...changes.environment },
   }

@@ -100,7 +100,12 @@ export interface Around extends Partial<
   readonly unreachable?: string
 }
 
-const builtIn = collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE })
+const builtIn = collectRuntimes({
+  daskPython: 'python3',
+  own: [],
+  portRange: DEFAULT_PORT_RANGE,
+  overNetwork: false,
+})
 
 /** A runtime with a scheduler that ends with its workers. */
 const JOB: Runtime = {
@@ -111,7 +116,12 @@ const JOB: Runtime = {
     portRange: DEFAULT_PORT_RANGE,
     restart: 'never',
   },
-  ...{ address: 'tcp://{scheduler_host}:{port}', readiness: undefined, idleness: undefined },
+  ...{
+    address: 'tcp://{scheduler_host}:{port}',
+    credentials: undefined,
+    readiness: undefined,
+    idleness: undefined,
+  },
   ...{ startTimeoutSeconds: 60, check: undefined },
 }
 export const RUNTIMES: ReadonlyMap<string, Runtime> = new Map([...builtIn, [JOB.name, JOB]])

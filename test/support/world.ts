@@ -24,12 +24,17 @@ export const CREW: Runtime = {
     ports: ['port'],
     portRange: DEFAULT_PORT_RANGE,
   },
-  ...{ address: 'tcp://{scheduler_host}:{port}', readiness: undefined, idleness: undefined },
+  ...{
+    address: 'tcp://{scheduler_host}:{port}',
+    credentials: undefined,
+    readiness: undefined,
+    idleness: undefined,
+  },
   ...{ restart: 'always', startTimeoutSeconds: 60, check: undefined },
 }
 
 const RUNTIMES = new Map([
-  ...collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE }),
+  ...collectRuntimes({ daskPython: 'python3', own: [], portRange: DEFAULT_PORT_RANGE, overNetwork: false }),
   [CREW.name, CREW] as const,
 ])
 

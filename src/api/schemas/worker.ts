@@ -67,6 +67,26 @@ export const listWorkers = {
   },
 } as const satisfies Operation
 
+export const getCredentials = {
+  id: 'getCredentials',
+  method: 'GET',
+  url: '/clusters/:id/credentials',
+  summary: 'Get what lets you, and nobody else, connect to a cluster of yours',
+  description:
+    'The certificate of the cluster and its private key, as one file in PEM. Its workers have the same, and trust nothing else. There are none where the workers need none, and none before the first launch or after the end.',
+  tag: 'clusters',
+  answers: {
+    200: {
+      description: 'The certificate and its key',
+      type: 'application/x-pem-file',
+      schema: Type.String(),
+      example:
+        '-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n',
+      headers: { 'Content-Disposition': 'A name for the file.' },
+    },
+  },
+} as const satisfies Operation
+
 export const getLogs = {
   id: 'getLogs',
   method: 'GET',

@@ -224,14 +224,11 @@ function Facts({ cluster }: { cluster: Cluster }) {
   )
 }
 
-/** The address, and for Dask the lines that use it. */
-function Connect({ cluster: { address, runtime } }: { cluster: Cluster }) {
+/** The address, for Dask the lines that use it, and where nobody else gets in the file that lets its creator in. */
+function Connect({ cluster: { id, address, runtime } }: { cluster: Cluster }) {
   if (address === null) return null
-  const lines = [
-    'from dask.distributed import Client',
-    `client = Client("${address}")`,
-    'client.submit(sum, range(10)).result()',
-  ].join('\n')
+  const credentials = address.startsWith('tls://') ? `cluster-${id}.pem` : undefined
+  const lines = toLines(address, credentials)
   return (
     <section className="panel" aria-labelledby="connect">
       <h2 id="connect">Connect</h2>
@@ -239,6 +236,14 @@ function Connect({ cluster: { address, runtime } }: { cluster: Cluster }) {
         <code>{address}</code>
         <CopyButton text={address} label="Copy the address" />
       </p>
+      {credentials === undefined ? null : (
+        <p>
+          <a href={`/clusters/${id}/credentials`} download={credentials}>
+            Download {credentials}
+          </a>
+          : it lets you in and nobody else. Whoever has it can run code in this cluster.
+        </p>
+      )}
       {runtime === 'dask' ? (
         <div className="code">
           <pre tabIndex={0} aria-label="How to connect">
@@ -249,4 +254,18 @@ function Connect({ cluster: { address, runtime } }: { cluster: Cluster }) {
       ) : null}
     </section>
   )
+}
+
+function toLines(address: string, credentials: string | undefined): string {
+  const use = 'client.submit(sum, range(10)).result()'
+  if (credentials === undefined) {
+    return ['from dask.distributed import Client', `client = Client("${address}")`, use].join('\n')
+  }
+  return [
+    'from dask.distributed import Client, Security',
+    `pem = "${credentials}"`,
+    'tls = Security(require_encryption=True, tls_ca_file=pem, tls_client_cert=pem, tls_client_key=pem)',
+    `client = Client("${address}", security=tls)`,
+    use,
+  ].join('\n')
 }

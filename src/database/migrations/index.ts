@@ -4,6 +4,7 @@ import { up as initial } from './0001-initial.ts'
 import { up as workers } from './0002-workers.ts'
 import { up as usage } from './0003-usage.ts'
 import { up as administration } from './0004-administration.ts'
+import { up as credentials } from './0005-credentials.ts'
 
 type Up = (db: Kysely<unknown>, dialect: Dialect) => Promise<void>
 
@@ -13,6 +14,7 @@ const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0002-workers': workers,
   '0003-usage': usage,
   '0004-administration': administration,
+  '0005-credentials': credentials,
 }
 
 export const MIGRATION_NAMES = Object.keys(MIGRATIONS)

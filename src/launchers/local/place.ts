@@ -52,6 +52,10 @@ async function writeOrder(worker: WorkerSpec, options: PlaceOptions): Promise<vo
   const work = workRoot === undefined ? join(place, FILES.work) : join(workRoot, worker.id)
   await mkdir(work, { mode: 0o700 })
   if (workRoot !== undefined) await chown(work, account.uid, account.gid)
+  for (const [name, text] of Object.entries(worker.files)) {
+    await writeFile(join(work, name), text, { mode: 0o600 })
+    if (workRoot !== undefined) await chown(join(work, name), account.uid, account.gid)
+  }
   await writeFile(join(place, FILES.order), buildOrder(worker, order), { mode: 0o600 })
 }
 

@@ -80,10 +80,14 @@ export class Places {
     return names.flatMap(name => parsePlace(name) ?? [])
   }
 
-  /** The order comes last: with it, the worker may run. */
-  async create(place: Place, order: string): Promise<void> {
+  /** `files` by name, in the folder where it begins. The order comes last: with it, the worker may run. */
+  async create(place: Place, order: string, files: Readonly<Record<string, string>>): Promise<void> {
+    const work = this.#path(place, FILES.work)
     await mkdir(this.#path(place), { mode: 0o700 })
-    await mkdir(this.#path(place, FILES.work), { mode: 0o700 })
+    await mkdir(work, { mode: 0o700 })
+    for (const [name, text] of Object.entries(files)) {
+      await writeFile(join(work, name), text, { mode: 0o600 })
+    }
     const draft = this.#path(place, `${FILES.order}.new`)
     await writeFile(draft, order, { mode: 0o600 })
     await rename(draft, this.#path(place, FILES.order))

@@ -80,7 +80,7 @@ export class Submission {
     const waiting = [...batch.workers]
     const work = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        await places.create(next.place, this.#orderOf(next.spec))
+        await places.create(next.place, this.#orderOf(next.spec), next.spec.files)
       }
     }
     const results = await Promise.allSettled(Array.from({ length: PLACES_AT_ONCE }, work))

@@ -77,7 +77,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/((serve|engine|exposure|operate|config[.]test)[.]ts|cli/commands/serve[.]ts)$',
+        pathNot:
+          '^src/((serve|engine|exposure|operate|conformance|config[.]test)[.]ts|cli/commands/serve[.]ts)$',
       },
       to: { path: '^src/config[.]ts$' },
     },

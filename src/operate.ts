@@ -8,6 +8,8 @@ import { loadFixture, type LoadReport } from './service/fixtures.ts'
 import { usernameProblem, Users } from './service/users.ts'
 import { describeLocation, openForOperator, prepareDataDir } from './storage.ts'
 
+export { examineEngine, launchForCheck } from './conformance.ts'
+
 /**
  * What an operator does on the server's own machine, also while it runs: straight on the database, so that
  * nobody can do it over the network.

@@ -7,7 +7,14 @@ import { Caller, type Cluster } from '../support/caller.ts'
 import { computeOnDask, DASK_PYTHON, hasDask } from '../support/dask.ts'
 import { Random } from '../support/random.ts'
 import { hasSlurm, SlurmSite } from '../support/slurm.ts'
-import { createFolder, logInAs, runCommand, spawnServer, type SpawnedServer } from '../support/spawn.ts'
+import {
+  createFolder,
+  logInAs,
+  refuseCommand,
+  runCommand,
+  spawnServer,
+  type SpawnedServer,
+} from '../support/spawn.ts'
 
 const PASSWORD = 'correct horse battery'
 const LONG_MS = 300_000
@@ -188,4 +195,47 @@ describe.skipIf(!hasSlurm())('on a real Slurm', () => {
     },
     LONG_MS,
   )
+
+  test(
+    'an operator tries a Slurm out with one command, beside a server that runs',
+    async () => {
+      const settings = createSettings()
+      const { server, ada } = await start(settings)
+      const { id } = await ada.createCluster({ memory: 0.1 })
+      await waitFor(ada, id, ({ status }) => status === 'running')
+      const { code, stdout, stderr } = await runCommand(['doctor', '--engine', 'slurm'], settings)
+      expect(
+        stdout
+          .replace(/^ok {4}/gm, '')
+          .split('\n')
+          .map(line => line.split(':')[0]),
+      ).toEqual([...['engine', 'launch', 'output', 'stop', 'exit code', 'restart', 'end', '']])
+      expect(stdout).toMatch(/Killed 3 times in the middle of a launch: of 12 workers \d+ ran, each once/)
+      expect([code, stderr]).toEqual([0, ''])
+      expect((await ada.get(`/clusters/${id}`)).body).toMatchObject({ status: 'running', ready_workers: 1 })
+      expect(await site.listJobs(), 'the one of ada').toHaveLength(1)
+      await ada.post(`/clusters/${id}/stop`)
+      await waitFor(ada, id, ({ status }) => status === 'stopped')
+      await server.stop()
+    },
+    LONG_MS,
+  )
+})
+
+test('an engine that cannot be tried out is told in one sentence; so is what is wrong with one', async () => {
+  const settings = { CLUSTERS_DATA_DIR: createFolder(), SLURM_CONF: '/nowhere/slurm.conf' }
+  expect(await refuseCommand(['doctor', '--engine', 'none'], settings)).toBe(
+    'clusters: There is nothing to try out on an engine none: name local or slurm.\n',
+  )
+  expect(await refuseCommand(['doctor', '--engine', 'slurm'], { ...settings, PATH: '/nowhere' })).toBe(
+    "clusters: CLUSTERS_ENGINE is slurm, but there is no program sinfo in PATH: install Slurm's client programs on this machine.\n",
+  )
+})
+
+test.skipIf(process.platform !== 'linux')('the engine local can be tried out as well', async () => {
+  const { code, stdout } = await runCommand(['doctor', '--engine', 'local'], {
+    CLUSTERS_DATA_DIR: createFolder(),
+  })
+  expect(stdout.match(/^ok /gm)).toHaveLength(7)
+  expect(code).toBe(0)
 })

@@ -1,6 +1,7 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { createClient, type Offer } from '../../client/index.ts'
 import { findAccount } from '../account.ts'
+import { examples } from '../examples.ts'
 import { Exit, EXIT } from '../exit.ts'
 import { paint, print, printJson } from '../output.ts'
 
@@ -17,12 +18,29 @@ export function addDoctorCommand(program: Command): void {
     .summary('look what is wrong, and how to mend it')
     .description('Look what is wrong with this set-up, and how to mend it. Fails when something is.')
     .option('--json', 'as JSON', false)
+    .option(
+      '--engine <name>',
+      "on the server's machine, with its settings: try out slurm or local with workers of its own",
+    )
+    // What is killed in the middle of its work.
+    .addOption(new Option('--launching <ids>').hideHelp())
+    .addHelpText('after', examples('doctor', 'doctor --engine slurm'))
     .action(examine)
 }
 
-async function examine({ json }: { json: boolean }): Promise<void> {
+interface Options {
+  readonly json: boolean
+  readonly engine?: string
+  readonly launching?: string
+}
+
+async function examine({ json, engine, launching }: Options): Promise<void> {
+  if (engine !== undefined && launching !== undefined) {
+    const { launchForCheck } = await import('../../operate.ts')
+    await launchForCheck(process.env, engine, launching.split(','))
+  }
   const findings: Finding[] = []
-  for await (const finding of findAll()) {
+  for await (const finding of engine === undefined ? findAll() : tryOut(engine)) {
     findings.push(finding)
     if (!json) print(`${SIGNS[finding.state]()} ${finding.check}: ${finding.message}`)
   }
@@ -35,6 +53,12 @@ const SIGNS = {
   note: () => paint('yellow', 'note '),
   wrong: () => paint('red', 'wrong'),
 } as const
+
+async function* tryOut(engine: string): AsyncGenerator<Finding> {
+  const { examineEngine } = await import('../../operate.ts')
+  const again = [process.execPath, process.argv[1] ?? '', 'doctor', '--engine', engine, '--launching']
+  yield* examineEngine(process.env, engine, again)
+}
 
 async function* findAll(): AsyncGenerator<Finding> {
   const { url, token } = findAccount()

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { insertCredentials } from '../../src/database/credentials.ts'
 import { HOUR_MS } from '../../src/lib/clock.ts'
 import { Caller } from '../support/caller.ts'
+import { giveCredentials } from '../support/credentials.ts'
 import { getSetCookie, getCsrf } from '../support/log-in.ts'
 import { startServer, TEST_PASSWORD, type TestServer } from '../support/start-server.ts'
 
@@ -200,12 +200,9 @@ async function freshCaller(name: CallerName): Promise<Caller> {
   return await callers[name]()
 }
 
-/** As after its first launch, where its workers let nobody in without. */
 async function makeSecured(): Promise<Thing> {
-  const { database } = server
   const cluster = await alice.createCluster()
-  const credentials = { clusterId: cluster.id, pem: 'PEM' }
-  await database.transaction(trx => insertCredentials(trx, database.dialect, credentials))
+  await giveCredentials(server, cluster.id)
   return cluster
 }
 

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { MINUTE_MS } from '../../src/lib/clock.ts'
 import { Caller, type Answer, type Cluster } from '../support/caller.ts'
+import { giveCredentials } from '../support/credentials.ts'
 import { findOperation, openApi } from '../support/documented.ts'
 import {
   fuzzRequest,
@@ -179,6 +180,7 @@ async function makeClusters(): Promise<void> {
     const answer = await user.post('/clusters', { creator: user.id, cpus: 1, memory: 1 })
     if (answer.status !== 201) continue
     const { id } = answer.body as Cluster
+    await giveCredentials(server, id)
     clusterIds.push(id)
     creators.set(id, user)
   }

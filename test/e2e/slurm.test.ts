@@ -1,6 +1,8 @@
-import { statSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { makeOwnCertificate } from '../../src/lib/certificate.ts'
 import { Caller, type Cluster } from '../support/caller.ts'
@@ -8,6 +10,8 @@ import { computeOnDask, DASK_PYTHON, hasDask } from '../support/dask.ts'
 import { Random } from '../support/random.ts'
 import { hasSlurm, SlurmSite } from '../support/slurm.ts'
 import {
+  cleanEnvironment,
+  collect,
   createFolder,
   logInAs,
   refuseCommand,
@@ -18,6 +22,7 @@ import {
 
 const PASSWORD = 'correct horse battery'
 const LONG_MS = 300_000
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 interface WorkerBody {
   readonly id: string
@@ -192,6 +197,51 @@ describe.skipIf(!hasSlurm())('on a real Slurm', () => {
       for (const each of [id, many.id]) await waitFor(ada, each, ({ status }) => status === 'stopped')
       expect(await site.listJobs()).toEqual([])
       expect((await server.stop()).code).toBe(0)
+    },
+    LONG_MS,
+  )
+
+  test.skipIf(!hasDask())(
+    'the commands of docs/slurm.md do what it says',
+    async () => {
+      const page = readFileSync(new URL('../../docs/slurm.md', import.meta.url), 'utf8')
+      const shared = join(createFolder(), 'shared')
+      const blocks = [...page.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, text = '']) =>
+        text.replaceAll('/shared/clusters', shared),
+      )
+      expect(blocks).toHaveLength(4)
+      const [tryOut = '', dask = '', endAll = '', jobs = ''] = blocks
+      const settings = { ...createSettings(), CLUSTERS_SLURM_FOLDER: shared, HOME: createFolder() }
+      const run = async (script: string, more: Record<string, string> = {}) => {
+        const bash = spawn('bash', ['-ec', script], {
+          cwd: ROOT,
+          env: cleanEnvironment({ ...settings, ...more }),
+        })
+        const ended = await collect(bash)
+        expect(ended.code, ended.stderr).toBe(0)
+        return ended.stdout
+      }
+      const shown = /^```text\n(ok {4}engine.*?)^```$/ms.exec(page)?.[1] ?? ''
+      const checks = (text: string) => text.match(/^ok {4}[a-z ]+:/gm)
+      expect(checks(await run(tryOut))).toEqual(checks(shown))
+
+      const { server, ada } = await start(settings)
+      const asAda = { CLUSTERS_URL: server.url, CLUSTERS_TOKEN: ada.token ?? '' }
+      const there = dask.replaceAll('sums.pem', join(createFolder(), 'sums.pem'))
+      expect(await run(there, asAda)).toMatch(/^\d+\n328350\n/)
+      expect(await site.listJobs()).toEqual([])
+
+      const { id } = await ada.createCluster({ memory: 0.1 })
+      await waitFor(ada, id, ({ status }) => status === 'running')
+      expect(await run(jobs)).toMatch(new RegExp(`_0 RUNNING None clusters-\\w+-\\w+ cluster ${id} *\\n`))
+      const { stdout } = await server.stop()
+      expect(stdout).toContain('1 cluster goes on running without the server, with 1 worker')
+      const [, ofServer = ''] = /or end all of them with (.+)\.\n/.exec(stdout) ?? []
+      for (const way of [endAll, ofServer]) expect(way).toContain('scancel')
+      await run(endAll)
+      for (const startedAt = performance.now(); (await site.listJobs()).length > 0; await sleep(100)) {
+        expect(performance.now() - startedAt).toBeLessThan(30_000)
+      }
     },
     LONG_MS,
   )

@@ -12,7 +12,7 @@ const WRONG: readonly [setting: string, allowed: string, ...values: string[]][] 
   ['PORT', 'must be a whole number from 0 to 65535', '65536', '80a', '-1', ''],
   ['DATA_DIR', 'must be the path of a folder', ''],
   ['DATABASE', 'must be sqlite:PATH or postgres://', 'mysql://localhost/clusters', 'sqlite:', 'postgres://'],
-  ['ENGINE', 'must be one of local, none', 'slurmm', ''],
+  ['ENGINE', 'must be one of local, slurm, none', 'slurmm', ''],
   ['LOG_LEVEL', 'must be one of fatal, error, warn, info', 'verbose', 'INFO'],
   ['TLS_CERT', 'must be the path of a PEM file', ''],
   ['TLS_KEY', 'must be the path of a PEM file', ''],

@@ -16,7 +16,8 @@ import {
   type Server,
 } from './processes.ts'
 import { ProfileFolder } from './profile.ts'
-import { renderReport, type Line } from './report.ts'
+import { measureOnSlurm } from './on-slurm.ts'
+import { renderReport, times, type Line } from './report.ts'
 import { CLUSTER_REQUEST, createClusters, logIn, logInWithoutPause } from './session.ts'
 
 const ROUNDS: Rounds = { count: Number(process.env['BENCH_ROUNDS'] ?? 7), seconds: 2 }
@@ -237,10 +238,6 @@ async function benchPostgres(): Promise<void> {
   }
 }
 
-function times({ oursMs, peerMs }: { oursMs: number; peerMs: number }): string {
-  return ` (${oursMs.toFixed(1)} ms to ${peerMs.toFixed(1)} ms)`
-}
-
 async function benchEngine(): Promise<void> {
   const { one, many, stopMany } = await measureLaunches(ROUNDS.count)
   note({
@@ -299,6 +296,9 @@ const BENCHES = {
   start: benchStart,
   engine: benchEngine,
   passes: benchPasses,
+  slurm: async () => {
+    for (const line of await measureOnSlurm(ROUNDS.count)) note(line)
+  },
 } as const
 
 // What runs here beside the servers must not take their core.

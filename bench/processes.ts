@@ -82,7 +82,16 @@ export function startSpawner(): Promise<Server> {
 
 /** What a script of this folder prints. */
 export async function runScript(script: string, ...args: readonly string[]): Promise<string> {
-  const [program = '', ...rest] = [...onServerCore, process.execPath, ...fromSource, script, ...args]
+  return await runOn(onServerCore, script, args)
+}
+
+/** The same where it may use all cores. */
+export async function runScriptOnAllCores(script: string, ...args: readonly string[]): Promise<string> {
+  return await runOn(onAllCores, script, args)
+}
+
+async function runOn(cores: readonly string[], script: string, args: readonly string[]): Promise<string> {
+  const [program = '', ...rest] = [...cores, process.execPath, ...fromSource, script, ...args]
   const child = spawn(program, rest, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))

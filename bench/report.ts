@@ -5,7 +5,7 @@ export interface Line {
   readonly what: string
   /** The ratio, or the figure itself. */
   readonly figure: number
-  readonly unit: 'of peer' | 's' | 'ms' | 'MB' | 'times' | '% of a core'
+  readonly unit: 'of peer' | 's' | 'ms' | 'MB' | 'times' | '% of a core' | 'a minute'
   readonly goal: number
   /** What it must not miss; the goal itself when absent. */
   readonly floor?: number
@@ -51,4 +51,8 @@ function describe(measured: Measured | undefined): string {
   if (measured === undefined) return ''
   const { perSecond, p50Ms, p99Ms, cpuUs } = measured
   return `${Math.round(perSecond).toLocaleString('en')}/s, p50 ${p50Ms} ms, p99 ${p99Ms} ms, CPU ${cpuUs.toFixed(1)} µs`
+}
+
+export function times({ oursMs, peerMs }: { oursMs: number; peerMs: number }): string {
+  return ` (${oursMs.toFixed(1)} ms to ${peerMs.toFixed(1)} ms)`
 }

@@ -97,10 +97,10 @@ async function time(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt
 }
 
-/** RPCs with which squeue asks for the jobs of a user, since the controller began. */
+/** RPCs with which squeue asks for jobs, since the controller began. */
 async function countLooks(site: SlurmSite): Promise<number> {
   const output = await site.run('sdiag')
-  return Number(/REQUEST_JOB_USER_INFO\s*\(\s*\d+\)\s*count:(\d+)/.exec(output)?.[1] ?? 0)
+  return Number(/REQUEST_JOB_INFO\s*\(\s*\d+\)\s*count:(\d+)/.exec(output)?.[1] ?? 0)
 }
 
 async function measureCalls({

@@ -239,7 +239,7 @@ describe.skipIf(!hasSlurm())('what breaks around a Slurm', () => {
       "CLUSTERS_ENGINE is slurm, but there is no program sinfo in PATH: install Slurm's client programs on this machine.",
     )
     await expect(story.open('missing', { settings: { partition: 'main,gpu' } })).rejects.toThrow(
-      'CLUSTERS_SLURM_PARTITION or a runtime of slurm_runtimes names gpu, which this Slurm has not; it has main.',
+      'CLUSTERS_SLURM_PARTITION or a runtime of slurm_runtimes names gpu, which this Slurm has not; it has main, urgent.',
     )
   })
 })

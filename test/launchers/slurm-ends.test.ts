@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { hasSlurm } from '../support/slurm.ts'
 import { launchOne, specOf } from './local-engine.ts'
@@ -57,6 +58,27 @@ describe.skipIf(!hasSlurm())('how jobs of Slurm wait and end', () => {
     await clear(launcher, [id])
   })
 
+  test('a job that has to make room for a more urgent one says so', async () => {
+    const launcher = await story.open()
+    const urgent = await story.open('urgent', { settings: { partition: 'urgent' } })
+    const [id = ''] = await launchAll(launcher, [
+      specOf(['sleep', '1000'], { size: { cpus: 2, memory: 0.25 } }),
+    ])
+    await waitForStart(launcher, id)
+    // More than is left beside it, on the other node alone.
+    const others = await launchAll(
+      urgent,
+      Array.from({ length: 2 }, () => specOf(['sleep', '1000'], { size: { cpus: 2, memory: 0.25 } })),
+    )
+    const end = await waitForEnd(launcher, id)
+    expect([end.reason, end.message]).toEqual([
+      'preempted',
+      'had to make room for another job (Slurm: PREEMPTED)',
+    ])
+    await clear(urgent, others)
+    await clear(launcher, [id])
+  })
+
   test('more than any node has is refused with Slurm’s words, and leaves nothing', async () => {
     const launcher = await story.open('refusing')
     const [outcome] = await launcher.launch([specOf(['true'], { size: { cpus: 1, memory: 100 } })])
@@ -86,7 +108,19 @@ describe.skipIf(!hasSlurm())('how jobs of Slurm wait and end', () => {
 
 // Slurm looks at limits and at its nodes twice a minute at most.
 describe.skipIf(!hasSlurm()).concurrent('what Slurm takes its time for', { timeout: 200_000 }, () => {
-  const story = useSlurm({ nodes: 2, cpus: 2, memoryMib: 2048 })
+  const story = useSlurm({ nodes: 2, cpus: 2, memoryMib: 2048, minJobAge: 2 })
+
+  test('a job that has ended is forgotten after MinJobAge, and how it ended is known all the same', async () => {
+    const first = await story.open('forgetting')
+    const id = await launchOne(first, ['sh', '-c', 'exit 7'])
+    await first.close()
+    const name = `clusters-${first.home.replace('slurm:', '')}-`
+    const isKnown = async () => (await story.site.run('squeue', '-h', '-t', 'all', '-o', '%j')).includes(name)
+    while (await isKnown()) await sleep(1000)
+    const second = await story.open('forgetting')
+    expect(await waitForEnd(second, id)).toMatchObject({ exitCode: 7, reason: undefined, message: null })
+    await clear(second, [id])
+  })
 
   test('a time limit ends it, with its own reason', async () => {
     const launcher = await story.open('timed', { settings: { timeLimitMinutes: 1 } })

@@ -80,7 +80,8 @@ export class Site {
     this.betty = users.betty
   }
 
-  static async start(): Promise<Site> {
+  /** `changes`: of the server's settings. */
+  static async start(changes: Readonly<Record<string, string>> = {}): Promise<Site> {
     const browser = await startBrowser()
     const settings = {
       CLUSTERS_DATA_DIR: createFolder(),
@@ -89,6 +90,7 @@ export class Site {
       // The same after a restart.
       CLUSTERS_PORT: String(await findFreePort()),
       CLUSTERS_PRICE_CORE_HOUR: '0.05',
+      ...changes,
     }
     const server = await spawnServer(settings, { sampleUsers: true })
     await runCommand(['user', 'add', 'carol', '--admin'], settings, `${PASSWORDS.carol}\n`)

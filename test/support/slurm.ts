@@ -24,8 +24,6 @@ export interface SlurmOptions {
   readonly minJobAge?: number
   /** After so many seconds a node that does not answer is down. */
   readonly slurmdTimeout?: number
-  /** More lines of slurm.conf. */
-  readonly config?: string
 }
 
 /** A Slurm of its own on this machine: a controller, and several nodes that are this machine each. */
@@ -41,7 +39,7 @@ export class SlurmSite {
     this.folder = mkdtempSync(join(tmpdir(), 'slurm-'))
     this.#ports = ports
     this.#options = {
-      ...{ nodes: 3, cpus: 8, memoryMib: 8192, confine: false, minJobAge: 120, slurmdTimeout: 5, config: '' },
+      ...{ nodes: 3, cpus: 8, memoryMib: 8192, confine: false, minJobAge: 120, slurmdTimeout: 5 },
       ...options,
     }
   }
@@ -187,7 +185,7 @@ export class SlurmSite {
   }
 
   #config(): string {
-    const { cpus, memoryMib, confine, minJobAge, slurmdTimeout, config } = this.#options
+    const { cpus, memoryMib, confine, minJobAge, slurmdTimeout } = this.#options
     const [controllerPort = 0, ...nodePorts] = this.#ports
     const user = userInfo().username
     const held = confine
@@ -237,8 +235,10 @@ export class SlurmSite {
           `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${nodePorts[index]} ` +
           `CPUs=${cpus} RealMemory=${memoryMib} State=UNKNOWN`,
       ),
-      'PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO',
-      config,
+      'PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO PriorityTier=1',
+      'PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP OverSubscribe=NO PriorityTier=9',
+      'PreemptType=preempt/partition_prio',
+      'PreemptMode=CANCEL',
       '',
     ].join('\n')
   }

@@ -261,10 +261,10 @@ function toLines(address: string, credentials: string | undefined): string {
   if (credentials === undefined) {
     return ['from dask.distributed import Client', `client = Client("${address}")`, use].join('\n')
   }
+  const files = ['tls_ca_file', 'tls_client_cert', 'tls_client_key'].map(name => `${name}="${credentials}"`)
   return [
     'from dask.distributed import Client, Security',
-    `pem = "${credentials}"`,
-    'tls = Security(require_encryption=True, tls_ca_file=pem, tls_client_cert=pem, tls_client_key=pem)',
+    `tls = Security(require_encryption=True, ${files.join(', ')})`,
     `client = Client("${address}", security=tls)`,
     use,
   ].join('\n')

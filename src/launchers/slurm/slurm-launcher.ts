@@ -44,6 +44,8 @@ const MAX_ARRAY_SIZE = 1001
 const JOBS_TO_AN_SCANCEL = 500
 /** Slurm has heard it, and takes its time; only then it is told again. */
 const CANCEL_AGAIN_MS = 10_000
+/** Longer than its programs may take. */
+const LOOK_TIMEOUT_MS = 90_000
 /** Between two looks whether a worker has ended whose output is followed. */
 const END_INTERVAL_MS = 500
 /** Of running workers, so that many have their turn soon: the outputs that are looked at in one pass. */
@@ -144,7 +146,7 @@ export class SlurmLauncher implements Launcher {
   async list(recorded: readonly WorkerId[]): Promise<EngineView> {
     // A worker's address is told once: not before it is known.
     if (this.#addresses === undefined) await this.describe()
-    const { workers, gone, seen, places, isSettling } = await this.#looker.look(recorded)
+    const { workers, gone, seen, places, isSettling } = await this.#inTime(this.#looker.look(recorded))
     this.#seen = seen
     this.#placesById = new Map(places.map(place => [place.id, place]))
     for (const handle of this.#cancelled.keys()) if (!seen.has(handle)) this.#cancelled.delete(handle)
@@ -218,6 +220,22 @@ export class SlurmLauncher implements Launcher {
     }
     this.#watch.expect()
     this.#watch.noteSettling(true)
+  }
+
+  /** A file server that does not answer keeps whoever asks it waiting for ever. */
+  async #inTime<Result>(work: Promise<Result>): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const { folder } = this.#ground.places
+        reject(new Error(`a look at Slurm and at ${folder} did not end within ${LOOK_TIMEOUT_MS / 1000} s`))
+      }, LOOK_TIMEOUT_MS)
+    })
+    try {
+      return await Promise.race([work, late])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Some of them each time. */

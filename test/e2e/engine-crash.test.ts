@@ -65,7 +65,13 @@ async function expectOneWorkerEach(
 ): Promise<void> {
   const running = clusters.filter(({ status }) => status === 'running')
   expect(clusters.filter(({ status }) => status === 'failed')).toEqual([])
-  const leaders = listWorkerProcesses(dataDir).filter(({ isLeader }) => isLeader)
+  const list = () => listWorkerProcesses(dataDir).filter(({ isLeader }) => isLeader)
+  let leaders = list()
+  // One that has just started is known by its environment a moment later, when it has become its program.
+  for (let waitedMs = 0; leaders.length < running.length && waitedMs < 5000; waitedMs += 50) {
+    await sleep(50)
+    leaders = list()
+  }
   expect(leaders.map(({ clusterId }) => clusterId).toSorted((a, b) => a - b)).toEqual(
     running.map(({ id }) => id).toSorted((a, b) => a - b),
   )

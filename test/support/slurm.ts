@@ -128,7 +128,11 @@ export class SlurmSite {
   async killNode(name: string): Promise<void> {
     await end(this.#nodes.get(name), 'SIGKILL')
     this.#nodes.delete(name)
-    const workers = listPids().filter(pid => readProc(pid, 'environ').includes(`SLURMD_NODENAME=${name}\0`))
+    const workers = listPids().filter(pid => {
+      const environ = readProc(pid, 'environ')
+      // Another Slurm of another test has nodes of the same names.
+      return environ.includes(`SLURMD_NODENAME=${name}\0`) && environ.includes(`SLURM_CONF=${this.conf}\0`)
+    })
     const steps = workers.map(findParent).filter(pid => readProc(pid, 'cmdline').startsWith('slurmstepd:'))
     // All at once: none of them may tell of the end of another.
     for (const pid of [...steps, ...workers]) send(pid, 'SIGSTOP')

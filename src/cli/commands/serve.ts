@@ -32,8 +32,6 @@ async function run({ sampleUsers }: { sampleUsers: boolean }): Promise<void> {
     if (summary !== undefined) process.stdout.write(`${summary}\n`)
   })
   await signalled
-  // A second signal ends at once.
-  process.once('SIGTERM', () => process.exit(1)).once('SIGINT', () => process.exit(1))
   const goingOn = await server.stop()
   await printSummary
   if (goingOn?.clusters === 0) return
@@ -50,12 +48,15 @@ function describeGoingOn(goingOn: GoingOn | undefined): string {
   return `${count(clusters, 'cluster goes', 'clusters go')} on running without the server, with ${count(workers, 'worker', 'workers')}`
 }
 
+/** A second signal ends at once. There is a listener all the time: without any, the next one would kill. */
 function waitForSignal(): Promise<void> {
   return new Promise(resolve => {
-    const stop = () => {
-      process.off('SIGTERM', stop).off('SIGINT', stop)
+    let isTold = false
+    const tell = () => {
+      if (isTold) process.exit(1)
+      isTold = true
       resolve()
     }
-    process.on('SIGTERM', stop).on('SIGINT', stop)
+    process.on('SIGTERM', tell).on('SIGINT', tell)
   })
 }

@@ -64,7 +64,7 @@ export function refuseUnknownPartitions(
   const unknown = partitions.flatMap(each => each?.split(',') ?? []).find(name => !known.has(name))
   if (unknown === undefined) return
   throw new OperatorError(
-    `CLUSTERS_SLURM_PARTITION or a runtime of slurm_runtimes names ${unknown}, which this Slurm has not; it has ${[...known].join(', ')}.`,
+    `CLUSTERS_SLURM_PARTITION or a runtime of slurm_runtimes names ${unknown}, which this Slurm has not; it has ${[...known].toSorted().join(', ')}.`,
   )
 }
 

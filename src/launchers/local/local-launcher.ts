@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
 import type { Clock } from '../../lib/clock.ts'
+import { inParallel } from '../../lib/in-parallel.ts'
 import type {
   EngineFacts,
   EngineView,
@@ -188,18 +189,14 @@ export class LocalLauncher implements Launcher {
     const options = this.#placeOptions()
     const outcomes = new Map<WorkerId, LaunchOutcome>()
     const orders: WorkerId[] = []
-    const waiting = [...workers]
-    const prepare = async () => {
-      for (let worker = waiting.shift(); worker !== undefined; worker = waiting.shift()) {
-        const place = await preparePlace(worker, options)
-        if (place === 'ready') {
-          orders.push(worker.id)
-          this.#starts.expect(worker.id)
-        } else this.#underWay.delete(worker.id)
-        if (typeof place !== 'string') outcomes.set(worker.id, place)
-      }
-    }
-    await Promise.all(Array.from({ length: PLACES_AT_ONCE }, prepare))
+    await inParallel(workers, PLACES_AT_ONCE, async worker => {
+      const place = await preparePlace(worker, options)
+      if (place === 'ready') {
+        orders.push(worker.id)
+        this.#starts.expect(worker.id)
+      } else this.#underWay.delete(worker.id)
+      if (typeof place !== 'string') outcomes.set(worker.id, place)
+    })
     try {
       if (orders.length > 0) await this.#keepers.start(orders)
     } catch (error) {

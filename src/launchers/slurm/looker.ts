@@ -1,6 +1,8 @@
 import type { WorkerId } from '../../domain/worker.ts'
+import { inParallel } from '../../lib/in-parallel.ts'
 import type { EngineView, Handle, ObservedWorker } from '../launcher.ts'
 import { sacct, squeue } from './commands.ts'
+import { useOf } from './ending.ts'
 import { parseAccounted, parseJobs, stageOf, type AccountedJob, type Job } from './jobs.ts'
 import type { Observer } from './observer.ts'
 import type { Place, Places } from './places.ts'
@@ -69,7 +71,7 @@ export class Looker {
     const seen: [Handle, Seen][] = []
     const workers: ObservedWorker[] = []
     let isSettling = false
-    await inParallel(known, async ({ place, job }) => {
+    await inParallel(known, LOOKS_AT_ONCE, async ({ place, job }) => {
       const { worker, isSettling: isIt } = await this.#options.observer.observe(place, job)
       workers.push(worker)
       seen.push([place.name, { place, jobId: worker.state.kind === 'ended' ? undefined : job.jobId }])
@@ -85,7 +87,7 @@ export class Looker {
     const withdrawn = new Set<string>()
     const jobless = new Set<string>()
     const ended: Place[] = []
-    await inParallel(places, async place => {
+    await inParallel(places, LOOKS_AT_ONCE, async place => {
       const { places: folder } = this.#options
       const state = this.#options.observer.hasEnd(place) ? 'ended' : await folder.look(place)
       if (state === 'ended') ended.push(place)
@@ -143,14 +145,13 @@ function keyOf({ batch, task }: { readonly batch: string; readonly task: number 
 
 /** Nobody can say any more whose it was, so nobody claims it. */
 function toOrphan({ jobId, node }: Job): ObservedWorker {
-  const use = { cpuSeconds: null, memoryBytes: null, peakMemoryBytes: null }
   return {
     id: `job-${jobId}`,
     handle: jobId,
     state: { kind: 'placed' },
     node: node ?? null,
     address: null,
-    use,
+    use: useOf(undefined),
   }
 }
 
@@ -165,12 +166,4 @@ function findGone(recorded: readonly WorkerId[], { all, withdrawn, orphans }: Fo
   if (orphans.length > 0) return new Set()
   const existing = new Set(all.flatMap(({ id, name }) => (withdrawn.has(name) ? [] : [id])))
   return new Set(recorded.filter(id => !existing.has(id)))
-}
-
-async function inParallel<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
-  const waiting = [...items]
-  const next = async () => {
-    for (let item = waiting.pop(); item !== undefined; item = waiting.pop()) await work(item)
-  }
-  await Promise.all(Array.from({ length: LOOKS_AT_ONCE }, next))
 }

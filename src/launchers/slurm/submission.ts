@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errorCodeOf } from '../../lib/error-code.ts'
 import { randomId } from '../../lib/id.ts'
+import { inParallel } from '../../lib/in-parallel.ts'
 import type { LaunchOutcome, WorkerSpec } from '../launcher.ts'
 import { buildOrder } from '../order.ts'
 import { sbatch, shapeOf, type JobShape } from './commands.ts'
@@ -53,14 +54,10 @@ export class Submission {
   async submit(workers: readonly WorkerSpec[], maxArraySize: number): Promise<LaunchOutcome[]> {
     const batches = toBatches(workers, this.#options.settings, maxArraySize)
     const outcomes = new Map<string, LaunchOutcome>()
-    const waiting = [...batches]
-    const work = async () => {
-      for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
-        const outcome = await this.#submitBatch(batch)
-        for (const { spec } of batch.workers) outcomes.set(spec.id, outcome)
-      }
-    }
-    await Promise.all(Array.from({ length: SUBMISSIONS_AT_ONCE }, work))
+    await inParallel(batches, SUBMISSIONS_AT_ONCE, async batch => {
+      const outcome = await this.#submitBatch(batch)
+      for (const { spec } of batch.workers) outcomes.set(spec.id, outcome)
+    })
     return workers.map(({ id }) => outcomes.get(id) ?? { kind: 'asked' })
   }
 
@@ -77,18 +74,16 @@ export class Submission {
   /** Why there can be none; `undefined`: all are there. */
   async #makePlaces(batch: Batch): Promise<LaunchOutcome | undefined> {
     const { places } = this.#options
-    const waiting = [...batch.workers]
-    const work = async () => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        await places.create(next.place, this.#orderOf(next.spec), next.spec.files)
-      }
+    try {
+      await inParallel(batch.workers, PLACES_AT_ONCE, async ({ spec, place }) => {
+        await places.create(place, this.#orderOf(spec), spec.files)
+      })
+      return undefined
+    } catch (error) {
+      await this.#removePlaces(batch)
+      const message = `The folder ${places.folder} cannot be written (${errorCodeOf(error)}).`
+      return { kind: 'refused', message }
     }
-    const results = await Promise.allSettled(Array.from({ length: PLACES_AT_ONCE }, work))
-    const failed = results.find(({ status }) => status === 'rejected')
-    if (failed?.status !== 'rejected') return undefined
-    await this.#removePlaces(batch)
-    const why = `The folder ${places.folder} cannot be written (${errorCodeOf(failed.reason)}).`
-    return { kind: 'refused', message: why }
   }
 
   async #callSbatch(batch: Batch): Promise<LaunchOutcome> {

@@ -88,6 +88,8 @@ export class Places {
     for (const [name, text] of Object.entries(files)) {
       await writeFile(join(work, name), text, { mode: 0o600 })
     }
+    // Whoever follows it must not come before it.
+    await writeFile(this.#path(place, FILES.output), '', { mode: 0o600 })
     const draft = this.#path(place, `${FILES.order}.new`)
     await writeFile(draft, order, { mode: 0o600 })
     await rename(draft, this.#path(place, FILES.order))

@@ -74,9 +74,7 @@ async function beginPost({ late, lateId, user }: Prepared, path: string, body: o
   })
   request.flushHeaders()
   await expect
-    .poll(async () => (await storedTokens(user)).find(({ id }) => id === lateId)?.lastUsedAt, {
-      timeout: 10_000,
-    })
+    .poll(async () => (await storedTokens(user)).find(({ id }) => id === lateId)?.lastUsedAt)
     .toEqual(expect.any(String))
   return (): Promise<Answer> => {
     request.end(text)

@@ -165,7 +165,7 @@ test('many who watch one token share a check, and all hear of its end, once', as
   state.isDead = true
   announce()
   announce()
-  await expect.poll(() => state.heard, { timeout: 3000 }).toBe(10)
+  await expect.poll(() => state.heard).toBe(10)
   for (const end of ends) end()
   expect(counts.listeners).toBe(0)
 })

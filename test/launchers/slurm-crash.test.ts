@@ -100,7 +100,7 @@ describe.skipIf(!hasSlurm())('what breaks around a Slurm', () => {
   test('ends that Slurm has forgotten while the server was down are told by what the jobs wrote', async () => {
     const first = await story.open('forgotten')
     const id = await launchOne(first, ['sh', '-c', 'echo said; exit 7'])
-    await waitForEnd(first, id)
+    expect(await waitForEnd(first, id)).toMatchObject({ exitCode: 7 })
     await first.close()
     await story.site.forgetJobs()
     const second = await story.open('forgotten')

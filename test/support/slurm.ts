@@ -34,6 +34,7 @@ export class SlurmSite {
   readonly #nodes = new Map<string, ChildProcess>()
   #munged: ChildProcess | undefined
   #controller: ChildProcess | undefined
+  #firstJobId = 1
 
   private constructor(options: SlurmOptions, ports: readonly number[]) {
     this.folder = mkdtempSync(join(tmpdir(), 'slurm-'))
@@ -87,7 +88,10 @@ export class SlurmSite {
     return output.split('\n').filter(line => line !== '')
   }
 
+  /** Each gives ids that none gave before: a node refuses a job with an id that one who was killed gave and forgot. */
   startController(): void {
+    this.#firstJobId += 1000
+    writeFileSync(this.#path('first-job-id.conf'), `FirstJobId=${this.#firstJobId}\n`)
     this.#controller = this.#spawn('slurmctld', ['-D', '-f', this.conf])
   }
 
@@ -204,6 +208,7 @@ export class SlurmSite {
         ]
     return [
       'ClusterName=test',
+      `Include ${this.#path('first-job-id.conf')}`,
       'SlurmctldHost=localhost(127.0.0.1)',
       `SlurmctldPort=${controllerPort}`,
       `SlurmUser=${user}`,

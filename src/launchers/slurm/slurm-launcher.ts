@@ -148,7 +148,7 @@ export class SlurmLauncher implements Launcher {
     if (this.#addresses === undefined) await this.describe()
     const { workers, gone, seen, places, isSettling } = await this.#inTime(this.#looker.look(recorded))
     this.#seen = seen
-    this.#placesById = new Map(places.map(place => [place.id, place]))
+    this.#placesById = byId(places)
     for (const handle of this.#cancelled.keys()) if (!seen.has(handle)) this.#cancelled.delete(handle)
     this.#watch.noteSettling(isSettling)
     await this.#cutOutputs()
@@ -179,8 +179,7 @@ export class SlurmLauncher implements Launcher {
   async *logs(worker: WorkerId, options: LogOptions): AsyncGenerator<Uint8Array> {
     // Another server's look may be the newer one.
     if (!this.#placesById.has(worker)) {
-      const all = await this.#ground.places.list()
-      this.#placesById = new Map(all.map(place => [place.id, place]))
+      this.#placesById = byId(await this.#ground.places.list())
     }
     const place = this.#placesById.get(worker)
     if (place === undefined) return
@@ -248,6 +247,10 @@ export class SlurmLauncher implements Launcher {
       this.#nextOutput + OUTPUTS_AT_ONCE < running.length ? this.#nextOutput + OUTPUTS_AT_ONCE : 0
     await Promise.all(some.map(id => this.#outputs.cut(id)))
   }
+}
+
+function byId(places: readonly Place[]): ReadonlyMap<WorkerId, Place> {
+  return new Map(places.map(place => [place.id, place]))
 }
 
 function isSameMap(

@@ -75,10 +75,12 @@ async function measurePair(
   const peer: number[] = []
   for (let round = 0; round < rounds; round++) {
     const marks = join(folder, 'marks')
+    await waitForPhase(round / rounds)
     peer.push(await time(() => launchBare(site, marks, workers)))
     await cancelAll(site)
     rmSync(marks, { recursive: true })
     let id = 0
+    await waitForPhase(round / rounds)
     ours.push(
       await time(async () => {
         id = await create(server, session, workers)
@@ -89,6 +91,14 @@ async function measurePair(
   }
   const ratios = ours.map((ms, round) => ms / (peer[round] ?? NaN))
   return { oursMs: median(ours), peerMs: median(peer), ratio: median(ratios) }
+}
+
+/**
+ * Slurm's controller starts jobs once a second, and what ends a round may be locked to that: so the rounds begin evenly
+ * spread over its second, ours and its peer's at the same part of it. `phase`: from 0 to 1.
+ */
+async function waitForPhase(phase: number): Promise<void> {
+  await sleep((((phase * 1000 - performance.now()) % 1000) + 1000) % 1000)
 }
 
 async function time(work: () => Promise<unknown>): Promise<number> {

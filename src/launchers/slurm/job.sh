@@ -1,8 +1,9 @@
 # What Slurm runs for each worker, on the worker's node; the launcher puts `folder` and `batch` before it. It finds its
-# worker by the number of its array task, and keeps to builtins where it can: `mv` alone is a program.
+# worker by the number of its array task. Up to the worker's start it keeps to builtins: with many at once, each program
+# that a job runs before is felt.
 #
-# In a worker's folder it turns `order` into `taken` and writes `output`, `shell` and `ended`. A file in `news` tells
-# the server, which looks there, that it is worth to ask Slurm.
+# In a worker's folder it makes `taken`, does what `order` says and writes `output`, `shell` and `ended`. A file in
+# `news` tells the server, which looks there, that it is worth to ask Slurm.
 
 set -fu
 # Of these the worker hears, which begins with its own; we have to write how it ended.
@@ -14,8 +15,10 @@ set +f
 for place in "$folder/workers/$batch.$SLURM_ARRAY_TASK_ID".*; do :; done
 set -f
 cd "$place" 2>/dev/null || exit 0
-# Only one gets it: this job, or a server that wants to be sure that this order never starts.
-mv order taken 2>/dev/null || exit 0
+# Only one makes it: this job, or a server that wants to be sure that this order never starts.
+set -C
+true 2>/dev/null >taken || exit 0
+set +C
 
 tell() {
   : >"$folder/news/${place##*/}.$1"
@@ -35,7 +38,7 @@ begin() {
       break
     fi
   done <"$folder/nodes"
-  . ../taken
+  . ../order
 }
 
 # Sets peak: the bytes that all of the worker had at most; empty where Slurm holds it in no cgroup of its own.

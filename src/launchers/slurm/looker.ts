@@ -95,7 +95,7 @@ export class Looker {
         // It may have begun after Slurm was asked; whoever had begun before that and is unknown to it has ended.
         if (this.#jobless.has(place.name)) ended.push(place)
         else jobless.add(place.name)
-      } else if (state === 'absent' || state === 'made' || (await folder.withdraw(place))) {
+      } else if (state === 'absent' || state === 'withdrawn' || (await folder.withdraw(place))) {
         await folder.remove(place)
         withdrawn.add(place.name)
       }

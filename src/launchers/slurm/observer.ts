@@ -50,7 +50,7 @@ export class Observer {
         known.startedAt = job.startAt ?? this.#options.clock()
       }
     }
-    // A controller that was killed may have forgotten that it began; it runs the job again, which finds no order.
+    // A controller that was killed may have forgotten that it began; it runs the job again, which finds its order taken.
     if (known.startedAt !== undefined) return { kind: 'started', startedAt: known.startedAt }
     if (stage !== 'waits') return { kind: 'placed' }
     return { kind: 'queued', message: describeWait(job, this.#options.positionOf(job)) }
@@ -85,7 +85,7 @@ export class Observer {
     const record = parseEndRecord(text)
     const firstLine =
       record !== undefined && mayBeNotRun(record) ? getFirstLine(await places.readFile(place, 'output')) : ''
-    const order = job?.state === 'OUT_OF_MEMORY' ? await places.readFile(place, 'taken') : ''
+    const order = job?.state === 'OUT_OF_MEMORY' ? await places.readFile(place, 'order') : ''
     const state = describeEnding({
       job,
       record,

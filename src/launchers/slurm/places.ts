@@ -29,14 +29,11 @@ function parsePlace(name: string): Place | undefined {
   return { name, batch, task: Number(task), id }
 }
 
-/** How far a worker is by its place alone: `made` without an order, which comes last. */
-export type PlaceState = 'made' | 'ordered' | 'taken' | 'ended' | 'absent'
+/** How far a worker is by its place alone. */
+export type PlaceState = 'ordered' | 'taken' | 'ended' | 'withdrawn' | 'absent'
 
 const FOLDERS = { workers: 'workers', news: 'news', removed: 'removed' } as const
 const FILES = { order: 'order', taken: 'taken', ended: 'ended', output: 'output', work: 'work' } as const
-/** In place of an order that nobody may take any more. */
-const WITHDRAWN = 'withdrawn'
-
 export class Places {
   readonly #folder: string
 
@@ -80,7 +77,7 @@ export class Places {
     return names.flatMap(name => parsePlace(name) ?? [])
   }
 
-  /** `files` by name, in the folder where it begins. The order comes last: with it, the worker may run. */
+  /** `files` by name, in the folder where it begins. It must be whole before its job is submitted. */
   async create(place: Place, order: string, files: Readonly<Record<string, string>>): Promise<void> {
     const work = this.#path(place, FILES.work)
     await mkdir(this.#path(place), { mode: 0o700 })
@@ -90,9 +87,7 @@ export class Places {
     }
     // Whoever follows it must not come before it.
     await writeFile(this.#path(place, FILES.output), '', { mode: 0o600 })
-    const draft = this.#path(place, `${FILES.order}.new`)
-    await writeFile(draft, order, { mode: 0o600 })
-    await rename(draft, this.#path(place, FILES.order))
+    await writeFile(this.#path(place, FILES.order), order, { mode: 0o600 })
   }
 
   async look(place: Place): Promise<PlaceState> {
@@ -105,19 +100,21 @@ export class Places {
       throw error
     }
     if (names.includes(FILES.ended)) return 'ended'
-    if (names.includes(FILES.taken)) return 'taken'
-    return names.includes(FILES.order) ? 'ordered' : 'made'
+    if (!names.includes(FILES.taken)) return 'ordered'
+    return names.includes(FILES.order) ? 'taken' : 'withdrawn'
   }
 
   /** Whether it is sure now that its job, should there ever be one, runs nothing. */
   async withdraw(place: Place): Promise<boolean> {
     try {
-      await rename(this.#path(place, FILES.order), this.#path(place, WITHDRAWN))
-      return true
+      await writeFile(this.#path(place, FILES.taken), '', { mode: 0o600, flag: 'wx' })
     } catch (error) {
-      if (errorCodeOf(error) === 'ENOENT') return false
+      if (['EEXIST', 'ENOENT'].includes(errorCodeOf(error))) return false
       throw error
     }
+    // Before anything else of it goes: a job that is in this folder already could make `taken` once that is gone.
+    await rm(this.#path(place, FILES.order), { force: true })
+    return true
   }
 
   outputPath(place: Place): string {
@@ -125,7 +122,7 @@ export class Places {
   }
 
   /** The first bytes of a file in its place; empty when it is not there. */
-  async readFile(place: Place, file: 'ended' | 'taken' | 'output'): Promise<string> {
+  async readFile(place: Place, file: 'ended' | 'order' | 'output'): Promise<string> {
     return await readStart(this.#path(place, FILES[file]), 4096)
   }
 

@@ -8,8 +8,8 @@ export interface WatchOptions {
 /** Just after a launch, and when nothing has happened for long. */
 const FIRST_MS = 15
 const LONGEST_MS = 1000
-/** So that what happens is noticed a twentieth later than it could be. */
-const GROWTH = 1.05
+/** So that what happens is noticed a fiftieth later than it could be. */
+const GROWTH = 1.02
 /** While Slurm is about to end something; that is nowhere to be seen but in Slurm. */
 const FIRST_SETTLING_MS = 100
 const LONGEST_SETTLING_MS = 2000

@@ -132,15 +132,7 @@ export class SlurmSite {
   async killNode(name: string): Promise<void> {
     await end(this.#nodes.get(name), 'SIGKILL')
     this.#nodes.delete(name)
-    const workers = listPids().filter(pid => {
-      const environ = readProc(pid, 'environ')
-      // Another Slurm of another test has nodes of the same names.
-      return environ.includes(`SLURMD_NODENAME=${name}\0`) && environ.includes(`SLURM_CONF=${this.conf}\0`)
-    })
-    const steps = workers.map(findParent).filter(pid => readProc(pid, 'cmdline').startsWith('slurmstepd:'))
-    // All at once: none of them may tell of the end of another.
-    for (const pid of [...steps, ...workers]) send(pid, 'SIGSTOP')
-    for (const pid of [...steps, ...workers]) send(pid, 'SIGKILL')
+    this.#killJobs(name)
   }
 
   async waitForNodes(count: number): Promise<void> {
@@ -161,6 +153,8 @@ export class SlurmSite {
       }
     }
     await Promise.all([...this.#nodes.values()].map(node => end(node, 'SIGTERM')))
+    // Those that the controller had no time to end.
+    for (const name of this.nodeNames) this.#killJobs(name)
     await end(this.#controller, 'SIGTERM')
     await end(this.#munged, 'SIGTERM')
     for (const name of this.nodeNames) {
@@ -170,6 +164,18 @@ export class SlurmSite {
       ])
     }
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
+  }
+
+  #killJobs(node: string): void {
+    const workers = listPids().filter(pid => {
+      const environ = readProc(pid, 'environ')
+      // Another Slurm of another test has nodes of the same names.
+      return environ.includes(`SLURMD_NODENAME=${node}\0`) && environ.includes(`SLURM_CONF=${this.conf}\0`)
+    })
+    const steps = workers.map(findParent).filter(pid => readProc(pid, 'cmdline').startsWith('slurmstepd:'))
+    // All at once: none of them may tell of the end of another.
+    for (const pid of [...steps, ...workers]) send(pid, 'SIGSTOP')
+    for (const pid of [...steps, ...workers]) send(pid, 'SIGKILL')
   }
 
   #spawn(program: string, args: readonly string[]): ChildProcess {

@@ -153,6 +153,17 @@ test('the last lines of a file that has none are looked for in no more of it tha
   expect(await readLog(launcher, id, { tailLines: 5 })).toHaveLength(MIB)
 })
 
+test('an output that is being cut when the launcher is closed is cut, and only then is it closed', async () => {
+  const story = tell({ settings: { logMib: 256 } })
+  const launcher = await story.open()
+  const id = await launchOne(launcher, ['true'])
+  await waitForEnd(launcher, id)
+  truncateSync(story.path(id, 'log'), 300 * MIB)
+  await waitUntil('it is being cut', () => statSync(story.path(id, 'log')).blocks > 8)
+  await launcher.close()
+  expect(statSync(story.path(id, 'log')).size).toBe(128 * MIB)
+})
+
 test('looking for the last lines ends when the reader does', async () => {
   const story = tell({ settings: { logMib: 1_048_576 } })
   const launcher = await story.open()

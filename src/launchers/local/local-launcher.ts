@@ -84,6 +84,7 @@ export class LocalLauncher implements Launcher {
   readonly #listedAsEnded = new Set<WorkerId>()
   readonly #starts = new Starts()
   #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> = Promise.resolve()
   #isChangeTold = false
   #isClosed = false
 
@@ -288,6 +289,8 @@ export class LocalLauncher implements Launcher {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
+    // An output that is being cut is whole again before anybody else has it.
+    await this.#looking
     await this.#endings.close()
     await this.#removal.close()
     await this.#keepers.close()
@@ -299,7 +302,7 @@ export class LocalLauncher implements Launcher {
   #tick(): void {
     if (this.#isClosed) return
     this.#timer = setTimeout(() => {
-      void this.#lookAround().finally(() => {
+      this.#looking = this.#lookAround().finally(() => {
         this.#tick()
       })
     }, TICK_MS).unref()
@@ -309,6 +312,7 @@ export class LocalLauncher implements Launcher {
     const { folder, onWarning } = this.#options
     try {
       for (const id of await this.#listIds()) {
+        if (this.#isClosed) return
         await this.#outputs.cut(id)
         const isNews = !this.#observer.hasEnded(id) && existsSync(join(folder, id, FILES.ended))
         if (isNews) this.#tellChange()

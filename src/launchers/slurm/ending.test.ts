@@ -8,7 +8,8 @@ function endOf(state: string | undefined, changes: Partial<Ended> = {}) {
   return describeEnding({
     job:
       state === undefined ? undefined : { state, node: 'n2', startAt: START, endAt: END, timeLimit: '10:00' },
-    ...{ record: undefined, notRun: undefined, hasBegun: true, isCancelled: false, memoryGib: 2 },
+    ...{ record: undefined, notRun: undefined, isCancelled: false, memoryGib: 2 },
+    ...{ begunAt: START, endedAt: undefined },
     ...{ folder: '/shared/clusters', now: new Date('2026-11-28T15:00:00Z') },
     ...changes,
   })
@@ -82,7 +83,7 @@ test.each([
   ['CANCELLED', { record: record(143, true), isCancelled: true }, undefined, null],
   [
     'FAILED',
-    { hasBegun: false },
+    { begunAt: undefined },
     'worker_lost',
     'could not begin on the node n2 (Slurm: FAILED): can /shared/clusters be read and written there?',
   ],
@@ -105,6 +106,29 @@ test.each([
   expect([end.reason, end.message]).toEqual([reason, message])
 })
 
+const at = (time: string) => new Date(`2026-11-28T${time}Z`)
+
+test.each([
+  // Slurm's controller was down meanwhile, and heard of the end later.
+  ['of its own word', 'COMPLETED', { endedAt: at('13:02:00') }, [START, at('13:02:00')]],
+  ["of Slurm's, when it is the earlier one", 'COMPLETED', { endedAt: at('13:10:00.4') }, [START, END]],
+  [
+    'of its own word, when Slurm has forgotten it',
+    undefined,
+    { begunAt: at('13:00:00.4'), endedAt: at('13:02:00') },
+    [at('13:00:00.4'), at('13:02:00')],
+  ],
+  ['when it was looked for, when nobody knows', undefined, {}, [START, at('15:00:00')]],
+  [
+    'of the start, when a clock is behind',
+    'COMPLETED',
+    { record: record(0), endedAt: at('12:59:00') },
+    [START, START],
+  ],
+] as const)('tells the time %s', (_whose, state, changes, [startedAt, endedAt]) => {
+  expect(endOf(state, changes)).toMatchObject({ startedAt, endedAt })
+})
+
 test('a job that was cancelled while it waited has never started', () => {
-  expect(endOf('CANCELLED', { hasBegun: false, isCancelled: true }).startedAt).toBeNull()
+  expect(endOf('CANCELLED', { begunAt: undefined, isCancelled: true }).startedAt).toBeNull()
 })

@@ -50,8 +50,10 @@ export interface Ended {
   readonly record: EndRecord | undefined
   /** Why its program could not be run, as its output says it. */
   readonly notRun: string | undefined
-  /** Its job took the order. */
-  readonly hasBegun: boolean
+  /** When its job took the order, by the file server's clock; `undefined`: it never did. */
+  readonly begunAt: Date | undefined
+  /** When its job wrote how it ended, by the same; Slurm may have heard of it much later. */
+  readonly endedAt: Date | undefined
   /** We have cancelled it. */
   readonly isCancelled: boolean
   /** What it asked for. */
@@ -62,13 +64,24 @@ export interface Ended {
 }
 
 export function describeEnding(ended: Ended): WorkerEnd {
-  const { job, record, hasBegun, now } = ended
+  const { job, record, begunAt, now } = ended
+  const startedAt = begunAt === undefined ? null : (job?.startAt ?? begunAt)
   return {
-    startedAt: hasBegun ? (job?.startAt ?? null) : null,
-    endedAt: job?.endAt ?? now,
+    startedAt,
+    endedAt: latest(startedAt, earliest(ended.endedAt, job?.endAt) ?? now),
     ...(record === undefined ? { exitCode: null, signal: null } : describeExit(record)),
     ...explain(ended),
   }
+}
+
+function earliest(one: Date | undefined, other: Date | undefined): Date | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  return one < other ? one : other
+}
+
+/** Clocks differ, and nobody ends before he has started. */
+function latest(start: Date | null, end: Date): Date {
+  return start !== null && start > end ? start : end
 }
 
 function explain(ended: Ended): Pick<WorkerEnd, 'reason' | 'message'> {
@@ -119,12 +132,12 @@ function explainState(job: EndedJob, ended: Ended): Pick<WorkerEnd, 'reason' | '
 }
 
 /** Its job wrote nothing. */
-function explainSilence({ job, hasBegun, folder }: Ended): Pick<WorkerEnd, 'reason' | 'message'> {
+function explainSilence({ job, begunAt, folder }: Ended): Pick<WorkerEnd, 'reason' | 'message'> {
   if (job === undefined) {
     return { reason: 'worker_lost', message: 'has ended, and Slurm does not know any more how' }
   }
   const where = job.node === undefined ? 'its node' : `the node ${job.node}`
-  if (!hasBegun) {
+  if (begunAt === undefined) {
     return {
       reason: 'worker_lost',
       message: `could not begin on ${where} (Slurm: ${job.state}): can ${folder} be read and written there?`,

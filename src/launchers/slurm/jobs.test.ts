@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { jobNameOf, parseAccounted, parseJobs, SACCT_FORMAT, SQUEUE_FORMAT, stageOf } from './jobs.ts'
+import { describeWait } from './waiting.ts'
 
 const HOME = 'a1b2c3d4e5'
 const at = (time: string) => new Date(`2026-11-28T${time}.000Z`)
@@ -38,6 +39,66 @@ test('reads what squeue says, a line for each worker', () => {
       ...{ startAt: at('13:30:00'), endAt: at('13:31:00'), timeLimit: 'UNLIMITED', partition: 'main' },
     },
   ])
+})
+
+// The same jobs, submitted to each; recorded with TZ=UTC.
+const BY_VERSION = {
+  '20.11.4': `
+16_0|0|CANCELLED|None|2026-11-28T19:18:39|2026-11-28T19:18:42|UNLIMITED|n1|main|clusters-a1b2c3d4e5-cancelled
+13_0|0|FAILED|NonZeroExitCode|2026-11-28T19:18:33|2026-11-28T19:18:35|UNLIMITED|n1|main|clusters-a1b2c3d4e5-failed
+18_1|1|PENDING|Resources|2026-11-28T19:39:00|2026-11-28T19:49:00|10:00|n/a|main|clusters-a1b2c3d4e5-resources
+19_0|0|PENDING|Priority|2026-11-28T19:49:00|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-priority
+20_0|0|PENDING|BeginTime|2026-11-28T20:18:45|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-begintime
+22_0|0|PENDING|Dependency|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-dependency
+21_0|0|PENDING|JobHeldUser|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-held
+24_0|0|PENDING|PartitionDown|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-down
+17_0|0|PENDING|ReqNodeNotAvail, UnavailableNodes:n3|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-nodedown
+14_0|0|RUNNING|None|2026-11-28T19:18:33|2026-11-28T20:58:33|1:40:00|n2|main|clusters-a1b2c3d4e5-running
+14_1|1|NODE_FAIL|NodeDown|2026-11-28T19:18:33|2026-11-28T19:19:27|1:40:00|n3|main|clusters-a1b2c3d4e5-running
+`,
+  '22.05.8': `
+5_0|0|CANCELLED|None|2026-11-28T19:20:16|2026-11-28T19:20:18|365-00:00:00|n1|main|clusters-a1b2c3d4e5-cancelled
+2_0|0|FAILED|NonZeroExitCode|2026-11-28T19:20:12|2026-11-28T19:20:13|365-00:00:00|n1|main|clusters-a1b2c3d4e5-failed
+7_1|1|PENDING|Resources|2026-11-28T19:41:00|2026-11-28T19:51:00|10:00|n/a|main|clusters-a1b2c3d4e5-resources
+8_0|0|PENDING|Priority|2026-11-28T19:51:00|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-priority
+9_0|0|PENDING|BeginTime|2026-11-28T20:20:22|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-begintime
+11_0|0|PENDING|Dependency|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-dependency
+10_0|0|PENDING|JobHeldUser|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-held
+13_0|0|PENDING|PartitionDown|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-down
+3_0|0|RUNNING|None|2026-11-28T19:20:12|2026-11-28T21:00:12|1:40:00|n2|main|clusters-a1b2c3d4e5-running
+`,
+  '24.11.5': `
+15_0|0|CANCELLED|None|2026-11-28T19:18:39|2026-11-28T19:18:42|365-00:00:00|n1|main|clusters-a1b2c3d4e5-cancelled
+12_0|0|FAILED|NonZeroExitCode|2026-11-28T19:18:34|2026-11-28T19:18:35|UNLIMITED|n1|main|clusters-a1b2c3d4e5-failed
+17_1|1|PENDING|Resources|2026-11-28T19:19:33|2026-11-28T19:29:33|10:00|n/a|main|clusters-a1b2c3d4e5-resources
+18_0|0|PENDING|Priority|2026-11-28T19:50:00|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-priority
+19_0|0|PENDING|BeginTime|2026-11-28T20:18:45|NONE|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-begintime
+21_0|0|PENDING|Dependency|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-dependency
+20_0|0|PENDING|JobHeldUser|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-held
+23_0|0|PENDING|PartitionDown|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-down
+16_0|0|PENDING|ReqNodeNotAvail, May be reserved for other job|N/A|N/A|UNLIMITED|n/a|main|clusters-a1b2c3d4e5-nodedown
+13_0|0|RUNNING|None|2026-11-28T19:18:34|2026-11-28T20:58:34|1:40:00|n2|main|clusters-a1b2c3d4e5-running
+13_1|1|NODE_FAIL|NodeDown|2026-11-28T19:18:34|2026-11-28T19:19:28|1:40:00|n3|main|clusters-a1b2c3d4e5-running
+`,
+}
+
+test.each(Object.entries(BY_VERSION))('reads the words of Slurm %s', (_version, output) => {
+  const lines = output.trim().split('\n')
+  const jobs = parseJobs(output, HOME)
+  expect(jobs).toHaveLength(lines.length)
+  for (const job of jobs) {
+    const { batch, task, startAt, endAt, node } = job
+    if (batch === 'cancelled' || batch === 'failed' || (batch === 'running' && task === 1)) {
+      expect([stageOf(job), startAt, endAt]).toEqual(['has ended', expect.any(Date), expect.any(Date)])
+    } else if (batch === 'running') {
+      expect([stageOf(job), node, startAt]).toEqual(['runs', 'n2', expect.any(Date)])
+    } else {
+      expect([stageOf(job), node]).toEqual(['waits', undefined])
+      expect(startAt !== undefined).toBe(['resources', 'priority', 'begintime'].includes(batch))
+      // The word, and what it means.
+      expect(describeWait(job, undefined)).toMatch(/^Slurm: \w+.* \(.+\)\./)
+    }
+  }
 })
 
 test.each([

@@ -81,7 +81,11 @@ export class Observer {
 
   async #readEnd(place: Place, job: EndedJob | undefined): Promise<NonNullable<Known['end']>> {
     const { places, clock, isCancelled } = this.#options
-    const [seen, text] = await Promise.all([places.look(place), places.readFile(place, 'ended')])
+    const [begunAt, endedAt, text] = await Promise.all([
+      places.readTime(place, 'taken'),
+      places.readTime(place, 'ended'),
+      places.readFile(place, 'ended'),
+    ])
     const record = parseEndRecord(text)
     const firstLine =
       record !== undefined && mayBeNotRun(record) ? getFirstLine(await places.readFile(place, 'output')) : ''
@@ -90,7 +94,8 @@ export class Observer {
       job,
       record,
       notRun: explainNotRun(firstLine, 'the nodes'),
-      hasBegun: hasBegun(seen),
+      begunAt,
+      endedAt,
       isCancelled: isCancelled(place),
       memoryGib: parseOrderSize(getFirstLine(order))?.memory,
       folder: places.folder,

@@ -1,4 +1,4 @@
-import { link, mkdir, readdir, rename, rm, unlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { WorkerId } from '../../domain/worker.ts'
 import { errorCodeOf } from '../../lib/error-code.ts'
@@ -124,6 +124,16 @@ export class Places {
   /** The first bytes of a file in its place; empty when it is not there. */
   async readFile(place: Place, file: 'ended' | 'order' | 'output'): Promise<string> {
     return await readStart(this.#path(place, FILES[file]), 4096)
+  }
+
+  /** When a file in its place was written last, by the file server's clock; `undefined` when it is not there. */
+  async readTime(place: Place, file: 'ended' | 'taken'): Promise<Date | undefined> {
+    try {
+      return (await stat(this.#path(place, FILES[file]))).mtime
+    } catch (error) {
+      if (errorCodeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
   }
 
   /** From here on the worker is not listed any more; what it has left goes when the file system lets it. */

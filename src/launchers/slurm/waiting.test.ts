@@ -11,6 +11,7 @@ test.each([
   ['QOSMaxCpuPerUserLimit', 'a limit of the account or of its quality of service is reached'],
   ['AssocGrpCpuLimit', 'a limit of the account or of its quality of service is reached'],
   ['ReqNodeNotAvail, UnavailableNodes:n[1-3]', 'the nodes it needs are down, drained or reserved'],
+  ['ReqNodeNotAvail, May be reserved for other job', 'the nodes it needs are down, drained or reserved'],
   ['ReqNodeNotAvail(Unavailable:n1)', 'the nodes it needs are down, drained or reserved'],
   ['Nodes_required_for_job_are_DOWN,_DRAINED', 'no node that is up can run it as it was asked for'],
   ['PartitionConfig', 'it asks for more than its partition allows'],

@@ -132,7 +132,7 @@ export class SlurmSite {
   async killNode(name: string): Promise<void> {
     await end(this.#nodes.get(name), 'SIGKILL')
     this.#nodes.delete(name)
-    this.#killJobs(name)
+    this.#killJobs([name])
   }
 
   async waitForNodes(count: number): Promise<void> {
@@ -154,7 +154,7 @@ export class SlurmSite {
     }
     await Promise.all([...this.#nodes.values()].map(node => end(node, 'SIGTERM')))
     // Those that the controller had no time to end.
-    for (const name of this.nodeNames) this.#killJobs(name)
+    this.#killJobs(this.nodeNames)
     await end(this.#controller, 'SIGTERM')
     await end(this.#munged, 'SIGTERM')
     for (const name of this.nodeNames) {
@@ -166,11 +166,14 @@ export class SlurmSite {
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
   }
 
-  #killJobs(node: string): void {
+  #killJobs(nodes: readonly string[]): void {
     const workers = listPids().filter(pid => {
       const environ = readProc(pid, 'environ')
       // Another Slurm of another test has nodes of the same names.
-      return environ.includes(`SLURMD_NODENAME=${node}\0`) && environ.includes(`SLURM_CONF=${this.conf}\0`)
+      return (
+        environ.includes(`SLURM_CONF=${this.conf}\0`) &&
+        nodes.some(node => environ.includes(`SLURMD_NODENAME=${node}\0`))
+      )
     })
     const steps = workers.map(findParent).filter(pid => readProc(pid, 'cmdline').startsWith('slurmstepd:'))
     // All at once: none of them may tell of the end of another.
